@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The memory plane's seam: how a token is bound to an engine, and who hears of misuse.
+ *
+ * The runtime calls through one table, nv_seam. By default the table binds a token to the engine of its memory's persistence
+ * domain. In a verified run it is the verifier's table, put in place before main(); nothing in the runtime asks which it is.
+ */
+#ifndef NV_SEAM_H
+#define NV_SEAM_H
+
+#include <nvrtl/nvm.h>
+#include <stdbool.h>
+
+#define NV_SEAM_VERSION 1u
+#define NV_LINE_BYTES ((size_t)64)
+#define NV_VERIFIER_LIBRARY "libnvrtl-verifier.so"
+#define NV_VERIFIER_ENTRY "nvrtl_verifier_seam"
+
+/* One mapping (or the part of it that a token covers), as the kernel tells it. */
+struct nv_segment {
+    char *start;
+    char *end;
+    uint64_t offset;   /* of start in the file, bytes */
+    uint64_t device;   /* as makedev() */
+    uint64_t inode;
+    NVRTL_DOMAIN domain;
+    char path[4096];   /* as /proc/self/maps tells it; empty if none */
+    char reason[160];
+};
+
+struct nv_engine;
+
+/* What a token stands for. Copied out of its slot at each call, so an engine may keep no pointer to it. */
+struct nv_region {
+    const struct nv_engine *engine;
+    char *base;
+    size_t size_bytes;
+    void *context; /* the engine's */
+};
+
+/*
+ * An engine makes a region durable, in its own way. `place` is the return address of the public function, for reports. Ranges
+ * have been checked to lie inside the region, flags to be known. Errors are NTSTATUS; page-cache is the only domain to have any.
+ */
+struct nv_engine {
+    const char *name;
+    NVRTL_DOMAIN domain;
+    const char *(*write_back_name)(void);
+    NTSTATUS (*flush)(const struct nv_region *region, void *address, size_t size_bytes, uint32_t flags, const void *place);
+    NTSTATUS (*flush_ranges)(const struct nv_region *region, const NV_MEMORY_RANGE *ranges, size_t count, uint32_t flags,
+                             const void *place);
+    NTSTATUS (*drain)(const struct nv_region *region, const void *place);
+    NTSTATUS (*write)(const struct nv_region *region, void *destination, const void *source, size_t size_bytes,
+                      uint32_t flags, const void *place);
+    NTSTATUS (*fill)(const struct nv_region *region, void *destination, size_t size_bytes, uint8_t value, uint32_t flags,
+                     const void *place);
+    NTSTATUS (*forget_failure)(const struct nv_region *region);
+    void (*release)(const struct nv_region *region, const void *place); /* the token is gone; frees the context */
+};
+
+/* Why a call was refused; every refusal is STATUS_INVALID_PARAMETER to the caller. */
+enum nv_refusal {
+    NV_REFUSED_TOKEN,   /* no live token */
+    NV_REFUSED_RANGE,   /* not inside the token's range */
+    NV_REFUSED_FLAGS,   /* an unknown flag */
+    NV_REFUSED_POINTER, /* a NULL where memory must be */
+};
+
+struct nv_seam {
+    uint32_t version;
+    bool verified;
+    bool forced; /* the domain does not follow the memory */
+    /* Set region->engine and ->context; base and size are set, and lie in the segments, which are adjacent and in order. */
+    NTSTATUS (*bind)(struct nv_region *region, const struct nv_segment *segments, size_t count);
+    /* A drain with the default token: what this thread flushed with it. */
+    NTSTATUS (*drain_default)(const void *place);
+    /* Misuse. Returns the status that the caller gets. */
+    NTSTATUS (*refuse)(enum nv_refusal why, const char *function, PVOID token, const void *address, size_t size_bytes,
+                       const void *place);
+    void (*ignore)(const void *address, size_t size_bytes);
+    void (*mark)(const char *text, const void *place);
+};
+
+/* The table in force. Written once, by the library's constructor. */
+extern const struct nv_seam *nv_seam;
+
+/* What the runtime lends to the verifier: the kernels of this CPU, and the table that it replaces. */
+struct nv_runtime {
+    uint32_t version;
+    const struct nv_seam *plain;
+    /* The segments under [address, +size), as RtlGetNonVolatileToken finds them. Caller frees *segments with free(). */
+    NTSTATUS (*resolve)(const void *address, size_t size_bytes, struct nv_segment **segments, size_t *count);
+};
+
+/* The verifier library's one exported function. NULL: it cannot serve, and the runtime goes on with its own table. */
+typedef const struct nv_seam *nv_verifier_entry(const struct nv_runtime *runtime);
+
+#endif
