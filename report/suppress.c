@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which findings are not wanted: the built-in list of files that are never meant to be durable, and the user's own
+ * lists. The command line reads and applies them; nothing is dropped silently, as each is shown and counted in
+ * left_out.
+ */
+#include "report/report.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct suppression {
+    struct suppression *next;
+    char *rule; /* the three globs share its memory */
+    const char *file, *function;
+    char *why; /* what left_out tells */
+};
+
+struct nv_suppressions {
+    struct suppression *first, **last;
+};
+
+static const char *const built_in[] = {
+    "*:*lock.mdb:*", /* lmdb's table of readers: rebuilt on open */
+    "*:*-shm:*",     /* sqlite3's index of its write-ahead log */
+    "*:*-lock:*",
+};
+
+/* -- reading -- */
+
+/* The next colon that no backslash protects; NULL: none. */
+static char *next_colon(char *text)
+{
+    for (; *text && *text != ':'; text++)
+        if (*text == '\\' && text[1])
+            text++;
+    return *text ? text : NULL;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Cut a comment and the blanks around what is left, in place; returns its start. */
+static char *strip(char *line)
+{
+    char *end = line;
+    for (; *end; end++) {
+        if (*end == '#' && (end == line || is_blank(end[-1])))
+            break;
+        if (*end == '\\' && end[1])
+            end++;
+    }
+    while (end > line && is_blank(end[-1]) && !(end - line >= 2 && end[-1] == ' ' && end[-2] == '\\'))
+        end--;
+    *end = '\0';
+    while (is_blank(*line))
+        line++;
+    return line;
+}
+
+/* Split rule:file:function in place. The function may hold colons, as C++ has them. */
+static bool split(struct suppression *entry)
+{
+    char *file = next_colon(entry->rule);
+    char *function = file ? next_colon(file + 1) : NULL;
+    if (!function)
+        return false;
+    *file++ = '\0';
+    *function++ = '\0';
+    entry->file = file;
+    entry->function = function;
+    return *entry->rule && *file && *function &&
+           strspn(entry->rule, "abcdefghijklmnopqrstuvwxyz-*?[]!") == strlen(entry->rule);
+}
+
+static void entry_free(struct suppression *entry)
+{
+    free(entry->rule);
+    free(entry->why);
+    free(entry);
+}
+
+/* 0, or a negative errno. number 0: built in. */
+static int append(struct nv_suppressions *list, const char *text, const char *path, unsigned number)
+{
+    struct suppression *entry = calloc(1, sizeof *entry);
+    if (!entry)
+        return -ENOMEM;
+    entry->rule = strdup(text);
+    int told = number ? asprintf(&entry->why, "suppression %s (%s, line %u)", text, path, number)
+                      : asprintf(&entry->why, "built-in suppression %s", text);
+    if (told < 0)
+        entry->why = NULL;
+    int error = !entry->rule || !entry->why ? -ENOMEM : split(entry) ? 0 : -EINVAL;
+    if (error) {
+        entry_free(entry);
+        return error;
+    }
+    *list->last = entry;
+    list->last = &entry->next;
+    return 0;
+}
+
+struct nv_suppressions *nv_suppressions_new(void)
+{
+    struct nv_suppressions *list = calloc(1, sizeof *list);
+    if (!list)
+        return NULL;
+    list->last = &list->first;
+    for (size_t i = 0; i < sizeof built_in / sizeof built_in[0]; i++) {
+        if (append(list, built_in[i], NULL, 0) == 0)
+            continue;
+        nv_suppressions_free(list);
+        return NULL;
+    }
+    return list;
+}
+
+void nv_suppressions_free(struct nv_suppressions *list)
+{
+    while (list && list->first) {
+        struct suppression *entry = list->first;
+        list->first = entry->next;
+        entry_free(entry);
+    }
+    free(list);
+}
+
+static int read_lines(struct nv_suppressions *list, const char *path, FILE *in, unsigned *line)
+{
+    char *text = NULL;
+    size_t room = 0;
+    int error = 0;
+    *line = 0;
+    errno = 0;
+    while (!error) {
+        if (getline(&text, &room, in) < 0)
+            break;
+        ++*line;
+        char *body = strip(text);
+        error = *body ? append(list, body, path, *line) : 0;
+    }
+    if (!error && !feof(in))
+        error = errno ? -errno : -EIO;
+    free(text);
+    return error;
+}
+
+int nv_suppressions_read(struct nv_suppressions *list, const char *path, unsigned *line)
+{
+    *line = 0;
+    FILE *in = fopen(path, "re");
+    if (!in)
+        return -errno;
+    int error = read_lines(list, path, in, line);
+    fclose(in);
+    return error;
+}
+
+/* -- applying -- */
+
+static bool stack_matches(const char *glob, const struct nv_stack *stack)
+{
+    for (size_t i = 0; i < stack->count; i++)
+        if (stack->frames[i].function && fnmatch(glob, stack->frames[i].function, 0) == 0)
+            return true;
+    return false;
+}
+
+static bool file_matches(const char *glob, const char *file)
+{
+    const char *name = file ? strrchr(file, '/') : NULL;
+    return fnmatch(glob, file ? file : "", 0) == 0 || (name && fnmatch(glob, name + 1, 0) == 0);
+}
+
+static bool matches(const struct suppression *entry, const struct nv_finding *finding)
+{
+    return fnmatch(entry->rule, nv_rule_name(finding->rule), 0) == 0 && file_matches(entry->file, finding->file) &&
+           (strcmp(entry->function, "*") == 0 || stack_matches(entry->function, &finding->write_stack) ||
+            stack_matches(entry->function, &finding->flush_stack));
+}
+
+static const struct suppression *find_match(const struct nv_suppressions *list, const struct nv_finding *finding)
+{
+    const struct suppression *entry = list->first;
+    while (entry && !matches(entry, finding))
+        entry = entry->next;
+    return entry;
+}
+
+bool nv_suppressions_apply(const struct nv_suppressions *list, struct nv_report *report)
+{
+    bool ok = true;
+    bool *keep = calloc(report->finding_count + 1, sizeof *keep);
+    if (!keep)
+        return false;
+    for (size_t i = 0; i < report->finding_count; i++) {
+        const struct nv_finding *finding = report->findings[i];
+        const struct suppression *entry = find_match(list, finding);
+        const char *what = finding->file ? finding->file : nv_rule_name(finding->rule);
+        bool told = entry && nv_report_leave_out(report, what, entry->why);
+        keep[i] = !told; /* what cannot be shown as left out stays a finding */
+        ok = ok && (!entry || told);
+    }
+    nv_report_keep(report, keep);
+    free(keep);
+    return ok;
+}
+
+/* -- generating -- */
+
+static void print_literal(const char *text, const char *special, FILE *out)
+{
+    for (; *text; text++) {
+        if (*text == '\n' || *text == '\r') {
+            fputc('?', out);
+            continue;
+        }
+        if (strchr(special, *text))
+            fputc('\\', out);
+        fputc(*text, out);
+    }
+}
+
+static const char *innermost_function(const struct nv_finding *finding)
+{
+    const struct nv_stack *stacks[] = {&finding->write_stack, &finding->flush_stack};
+    for (size_t i = 0; i < 2; i++)
+        for (size_t j = 0; j < stacks[i]->count; j++)
+            if (stacks[i]->frames[j].function)
+                return stacks[i]->frames[j].function;
+    return NULL;
+}
+
+void nv_suppressions_generate(const struct nv_report *report, FILE *out)
+{
+    for (size_t i = 0; i < report->finding_count; i++) {
+        const struct nv_finding *finding = report->findings[i];
+        const char *function = innermost_function(finding);
+        fprintf(out, "%s:", nv_rule_name(finding->rule));
+        if (finding->file && *finding->file)
+            print_literal(finding->file, "\\*?[:# ", out);
+        else
+            fputc('*', out);
+        fputc(':', out);
+        if (function && *function)
+            print_literal(function, "\\*?[# ", out);
+        else
+            fputc('*', out);
+        fputc('\n', out);
+    }
+}
