@@ -36,6 +36,9 @@ struct nv_region {
     char *base;
     size_t size_bytes;
     void *context; /* the engine's */
+    /* Bound for one call with FLUSH_NV_MEMORY_DEFAULT_TOKEN: its release (at once, or after the thread's drain when it has a
+     * context and something was flushed) is no end of a token. */
+    bool for_one_call;
 };
 
 /*

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How this CPU makes stores durable: one const table for each way, one of them in force. The cpu-cache engine calls it.
+ *
+ * Nothing is durable before the fence. Lines are of 64 bytes for all callers; a table knows its CPU's own.
+ */
+#ifndef NV_CPU_H
+#define NV_CPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct nv_cpu {
+    const char *name;
+    bool (*supported)(void);
+    /* Begin to write the lines of the range back to memory. NULL: no instruction of this CPU can, at user level. */
+    void (*write_back)(const void *address, size_t size_bytes);
+    /* Wait for the write-backs and non-temporal stores of this thread. */
+    void (*fence)(void);
+    /* Store and begin to write back, in one: no byte outside the range is written. The ranges of copy may overlap. */
+    void (*copy)(void *destination, const void *source, size_t size_bytes);
+    void (*fill)(void *destination, uint8_t value, size_t size_bytes);
+};
+
+/* The table in force. Written once, by nv_cpu_choose. */
+extern const struct nv_cpu *nv_cpu;
+
+/* Every table of this build, best first; ends with NULL. */
+extern const struct nv_cpu *const nv_cpu_list[];
+
+/* Puts the best supported table in force, or the one that NVRTL_CPU names. Called while the library is loaded. */
+void nv_cpu_choose(void);
+
+/* The tables, by CPU family. */
+extern const struct nv_cpu nv_cpu_clwb;
+extern const struct nv_cpu nv_cpu_clflushopt;
+extern const struct nv_cpu nv_cpu_clflush;
+extern const struct nv_cpu nv_cpu_dc_cvap;
+extern const struct nv_cpu nv_cpu_generic;
+
+#endif

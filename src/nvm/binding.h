@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a page-cache token has flushed and not yet drained: for each of its mappings, all from the first byte to the last.
+ *
+ * A binding is named by a handle, as a token is, so that one thread may free a token while another drains it: the handle of a
+ * freed binding is refused with STATUS_INVALID_PARAMETER.
+ */
+#ifndef NV_BINDING_H
+#define NV_BINDING_H
+
+#include "src/nvm/pool.h"
+#include "src/nvm/seam.h"
+
+/* NULL without memory. */
+void *nv_binding_new(const struct nv_segment *segments, size_t count);
+
+/* Note ranges as flushed. Fails if one of the token's files has failed. */
+NTSTATUS nv_binding_flush(void *handle, const NV_MEMORY_RANGE *ranges, size_t count);
+
+/* Make durable what has been flushed, by any thread: one msync for each mapping that has something. */
+NTSTATUS nv_binding_drain(void *handle);
+
+/* Take the token's files out of their failed state. */
+NTSTATUS nv_binding_forget_failure(void *handle);
+
+/* Waits for a drain under way. What was not drained is dropped. */
+void nv_binding_free(void *handle);
+
+void nv_binding_before_fork(void);
+void nv_binding_after_fork(int in_child);
+
+extern struct nv_pool nv_binding_pool;
+
+#endif

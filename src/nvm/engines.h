@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* The runtime's own engines, one for each persistence domain. */
+#ifndef NV_ENGINES_H
+#define NV_ENGINES_H
+
+#include "src/nvm/seam.h"
+
+extern const struct nv_engine nv_engine_memory;
+extern const struct nv_engine nv_engine_cpu_cache;
+extern const struct nv_engine nv_engine_page_cache;
+extern const struct nv_engine nv_engine_volatile;
+
+/* Binds to the page-cache engine, whatever the domains are. */
+NTSTATUS nv_bind_page_cache(struct nv_region *region, const struct nv_segment *segments, size_t count);
+
+#endif

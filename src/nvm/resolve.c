@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns the reading of /proc/self/maps. Called for a new token, for each call with the default token, and by the verifier. */
+#include "src/nvm/resolve.h"
+
+#include "src/nvm/domain.h"
+#include "src/os/lines.h"
+
+#include <nvrtl/status.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+/* One line of maps: "START-END rwxp OFFSET MAJOR:MINOR INODE      PATH". */
+struct mapping {
+    uintptr_t start;
+    uintptr_t end;
+    char permissions[5];
+    uint64_t offset;
+    unsigned major;
+    unsigned minor;
+    uint64_t inode;
+    const char *path;
+};
+
+static bool number(const char **at, int base, char stop, uint64_t *value)
+{
+    char *end;
+    *value = strtoull(*at, &end, base);
+    if (end == *at || *end != stop)
+        return false;
+    *at = end + 1;
+    return true;
+}
+
+static bool parse(const char *line, struct mapping *mapping)
+{
+    uint64_t start, end, major_number, minor_number;
+    if (!number(&line, 16, '-', &start) || !number(&line, 16, ' ', &end) || strlen(line) < 5)
+        return false;
+    memcpy(mapping->permissions, line, 4);
+    mapping->permissions[4] = 0;
+    line += 5;
+    if (!number(&line, 16, ' ', &mapping->offset) || !number(&line, 16, ':', &major_number) ||
+        !number(&line, 16, ' ', &minor_number) || !number(&line, 10, ' ', &mapping->inode))
+        return false;
+    mapping->start = start;
+    mapping->end = end;
+    mapping->major = (unsigned)major_number;
+    mapping->minor = (unsigned)minor_number;
+    mapping->path = line + strspn(line, " ");
+    return true;
+}
+
+static bool begins(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* Shared memory without a file has an inode all the same, of the kernel's own tmpfs (major 0). memfd has a descriptor: it is a
+ * file to whoever holds it. */
+static bool is_anonymous(const struct mapping *mapping)
+{
+    if (mapping->inode == 0 && mapping->path[0] != '/')
+        return true;
+    return mapping->major == 0 &&
+           (begins(mapping->path, "/dev/zero (deleted)") || begins(mapping->path, "/SYSV") ||
+            begins(mapping->path, "/anon_hugepage"));
+}
+
+static NTSTATUS judge(const struct mapping *mapping)
+{
+    if (mapping->permissions[3] != 's' || is_anonymous(mapping))
+        return STATUS_INVALID_PARAMETER;
+    if (mapping->permissions[1] != 'w')
+        return STATUS_ACCESS_DENIED;
+    return STATUS_SUCCESS;
+}
+
+struct segment_list {
+    struct nv_segment *items;
+    size_t count;
+    size_t room;
+};
+
+static struct nv_segment *append(struct segment_list *list)
+{
+    if (list->count == list->room) {
+        size_t room = list->room ? list->room * 2 : 1;
+        struct nv_segment *items = nv_os->resize(list->items, room * sizeof(*items));
+        if (!items)
+            return NULL;
+        list->items = items;
+        list->room = room;
+    }
+    struct nv_segment *segment = &list->items[list->count++];
+    segment->domain = NvrtlDomainVolatile;
+    segment->reason[0] = 0;
+    return segment;
+}
+
+/* Takes the part of the mapping that begins at `from`; returns where it ends, or 0 without memory. */
+static uintptr_t take(struct segment_list *list, const struct mapping *mapping, uintptr_t from, uintptr_t end)
+{
+    struct nv_segment *segment = append(list);
+    if (!segment)
+        return 0;
+    uintptr_t to = mapping->end < end ? mapping->end : end;
+    segment->start = (char *)from;
+    segment->end = (char *)to;
+    segment->offset = mapping->offset + (from - mapping->start);
+    segment->device = makedev(mapping->major, mapping->minor);
+    segment->inode = mapping->inode;
+    size_t length = strlen(mapping->path);
+    if (length >= sizeof(segment->path))
+        length = 0; /* no path can be that long; it is only a help */
+    memcpy(segment->path, mapping->path, length);
+    segment->path[length] = 0;
+    return to;
+}
+
+static NTSTATUS read_maps(struct nv_lines *maps, uintptr_t start, uintptr_t end, struct segment_list *list)
+{
+    struct mapping mapping;
+    const char *line;
+    while (start < end && (line = nv_lines_next(maps)) != NULL) {
+        if (!parse(line, &mapping) || mapping.end <= start)
+            continue;
+        if (mapping.start > start)
+            return STATUS_INFO_LENGTH_MISMATCH;
+        NTSTATUS status = judge(&mapping);
+        if (!NT_SUCCESS(status))
+            return status;
+        start = take(list, &mapping, start, end);
+        if (!start)
+            return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    if (maps->error)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    return start < end ? STATUS_INFO_LENGTH_MISMATCH : STATUS_SUCCESS;
+}
+
+NTSTATUS nv_resolve(const void *address, size_t size_bytes, struct nv_segment **segments, size_t *count)
+{
+    uintptr_t start = (uintptr_t)address;
+    struct nv_lines maps;
+    struct segment_list list = {0};
+    if (!start || !size_bytes || start + size_bytes < start)
+        return STATUS_INVALID_PARAMETER;
+    if (nv_lines_open(&maps, "/proc/self/maps") < 0)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    NTSTATUS status = read_maps(&maps, start, start + size_bytes, &list);
+    nv_lines_close(&maps);
+    if (!NT_SUCCESS(status)) {
+        free(list.items);
+        return status;
+    }
+    for (size_t i = 0; i < list.count; i++)
+        nv_domain_find(&list.items[i]);
+    *segments = list.items;
+    *count = list.count;
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the table that the public functions call through, and the constructor that puts it in place: the runtime's own, or the
+ * verifier's in a verified run. Nothing else in the runtime asks whether it is verified.
+ */
+#include "src/nvm/seam.h"
+
+#include "src/backing/backing.h"
+#include "src/cpu/cpu.h"
+#include "src/nvm/binding.h"
+#include "src/nvm/default_token.h"
+#include "src/nvm/domain.h"
+#include "src/nvm/engines.h"
+#include "src/nvm/resolve.h"
+#include "src/nvm/token.h"
+#include "src/os/os.h"
+
+#include <nvrtl/status.h>
+#include <stdio.h>
+
+static const struct nv_engine *const engines[] = {
+    [NvrtlDomainVolatile] = &nv_engine_volatile,
+    [NvrtlDomainPageCache] = &nv_engine_page_cache,
+    [NvrtlDomainCpuCache] = &nv_engine_cpu_cache,
+    [NvrtlDomainMemory] = &nv_engine_memory,
+};
+
+/* The order in which one mapping's domain decides for all: whoever comes first does enough for those that follow. */
+static const NVRTL_DOMAIN most_work_first[] = {NvrtlDomainPageCache, NvrtlDomainCpuCache, NvrtlDomainMemory,
+                                               NvrtlDomainVolatile};
+
+static bool has_domain(const struct nv_segment *segments, size_t count, NVRTL_DOMAIN domain)
+{
+    for (size_t i = 0; i < count; i++)
+        if (segments[i].domain == domain)
+            return true;
+    return false;
+}
+
+static NTSTATUS bind(struct nv_region *region, const struct nv_segment *segments, size_t count)
+{
+    size_t i = 0;
+    while (i < 3 && !has_domain(segments, count, most_work_first[i]))
+        i++;
+    NVRTL_DOMAIN domain = most_work_first[i];
+    if (domain == NvrtlDomainPageCache || (domain == NvrtlDomainCpuCache && !nv_cpu->write_back))
+        return nv_bind_page_cache(region, segments, count);
+    region->engine = engines[domain];
+    region->context = NULL;
+    return STATUS_SUCCESS;
+}
+
+/* The kept regions are drained already; what is left is the lines that no region remembers. */
+static NTSTATUS drain_default(const void *place)
+{
+    (void)place;
+    nv_cpu->fence();
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS refuse(enum nv_refusal why, const char *function, PVOID token, const void *address, size_t size_bytes,
+                       const void *place)
+{
+    (void)why;
+    (void)function;
+    (void)token;
+    (void)address;
+    (void)size_bytes;
+    (void)place;
+    return STATUS_INVALID_PARAMETER;
+}
+
+static void ignore(const void *address, size_t size_bytes)
+{
+    (void)address;
+    (void)size_bytes;
+}
+
+static void mark(const char *text, const void *place)
+{
+    (void)text;
+    (void)place;
+}
+
+#define OWN_TABLE                                                                                                      \
+    .version = NV_SEAM_VERSION, .bind = bind, .drain_default = drain_default, .refuse = refuse, .ignore = ignore,      \
+    .mark = mark
+
+static const struct nv_seam plain = {OWN_TABLE};
+static const struct nv_seam forced = {OWN_TABLE, .forced = true};
+
+/* A verified run whose verifier cannot be loaded: the supervisor sees msync, and nothing else of a token. */
+static const struct nv_seam only_msync = {
+    .version = NV_SEAM_VERSION,
+    .forced = true,
+    .bind = nv_bind_page_cache,
+    .drain_default = drain_default,
+    .refuse = refuse,
+    .ignore = ignore,
+    .mark = mark,
+};
+
+static const struct nv_runtime runtime = {.version = NV_SEAM_VERSION, .plain = &plain, .resolve = nv_resolve};
+
+const struct nv_seam *nv_seam = &plain;
+
+static void *load_verifier(void)
+{
+    const char *folder = nv_option(NV_OPTION_VERIFIER_PATH);
+    char path[4096];
+    if (folder && snprintf(path, sizeof(path), "%s/" NV_VERIFIER_LIBRARY, folder) < (int)sizeof(path)) {
+        void *library = nv_os->load(path);
+        if (library)
+            return library;
+    }
+    return nv_os->load(NV_VERIFIER_LIBRARY);
+}
+
+static const struct nv_seam *verifier_seam(void)
+{
+    void *library = load_verifier();
+    if (!library)
+        return &only_msync;
+    nv_verifier_entry *entry = NULL;
+    *(void **)&entry = nv_os->symbol(library, NV_VERIFIER_ENTRY);
+    const struct nv_seam *seam = entry ? entry(&runtime) : NULL;
+    return seam && seam->version == NV_SEAM_VERSION ? seam : &only_msync;
+}
+
+static const struct nv_seam *choose(void)
+{
+    const char *verifier = nv_option(NV_OPTION_VERIFIER);
+    NVRTL_DOMAIN domain;
+    if (verifier && verifier[0] == '@')
+        return verifier_seam();
+    return nv_domain_forced(&domain) ? &forced : &plain;
+}
+
+/* Locks in the order in which the calls nest. */
+static void before_fork(void)
+{
+    nv_binding_before_fork();
+    nv_backing_before_fork();
+    pthread_mutex_lock(&nv_binding_pool.lock);
+    pthread_mutex_lock(&nv_token_pool.lock);
+}
+
+static void after_fork(int in_child)
+{
+    pthread_mutex_unlock(&nv_token_pool.lock);
+    pthread_mutex_unlock(&nv_binding_pool.lock);
+    nv_backing_after_fork(in_child);
+    nv_binding_after_fork(in_child);
+}
+
+static void after_fork_in_parent(void)
+{
+    after_fork(0);
+}
+
+static void after_fork_in_child(void)
+{
+    after_fork(1);
+}
+
+/* Before the constructors of a program that is linked statically; nv_seam and nv_cpu work without it, only less well. */
+__attribute__((constructor(101))) static void start(void)
+{
+    nv_cpu_choose();
+    nv_default_start();
+    (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    nv_seam = choose();
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the system calls of the runtime. Called through nv_os by every other folder of src/.
+ *
+ * The calls are made with syscall(2), not with libc's functions: those may be interposed by a tool that watches the program,
+ * and some are cancellation points, where a thread would end while it holds a lock of ours.
+ */
+#include "src/os/os.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* What a call returned, as a negative errno when it failed; puts the program's errno back. */
+static long outcome(long result, int saved_errno)
+{
+    if (result == -1)
+        result = -(long)errno;
+    errno = saved_errno;
+    return result;
+}
+
+static int os_open(const char *path)
+{
+    int saved = errno;
+    return (int)outcome(syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY, 0), saved);
+}
+
+static ssize_t os_read(int descriptor, void *buffer, size_t size_bytes)
+{
+    int saved = errno;
+    long result;
+    do
+        result = outcome(syscall(SYS_read, descriptor, buffer, size_bytes), saved);
+    while (result == -EINTR);
+    return result;
+}
+
+static void os_close(int descriptor)
+{
+    int saved = errno;
+    (void)outcome(syscall(SYS_close, descriptor), saved);
+}
+
+static ssize_t os_readlink(const char *path, char *buffer, size_t size_bytes)
+{
+    int saved = errno;
+    return outcome(syscall(SYS_readlinkat, AT_FDCWD, path, buffer, size_bytes), saved);
+}
+
+static int os_statx(const char *path, struct statx *answer)
+{
+    int saved = errno;
+    return (int)outcome(syscall(SYS_statx, AT_FDCWD, path, 0, STATX_TYPE | STATX_INO, answer), saved);
+}
+
+static int os_statfs(const char *path, struct statfs *answer)
+{
+    int saved = errno;
+    return (int)outcome(syscall(SYS_statfs, path, answer), saved);
+}
+
+/* msync of the pages that the range touches. */
+static int sync_pages(void *start, size_t size_bytes, int flags)
+{
+    int saved = errno;
+    uintptr_t before = (uintptr_t)start & (getauxval(AT_PAGESZ) - 1);
+    return (int)outcome(syscall(SYS_msync, (char *)start - before, size_bytes + before, flags), saved);
+}
+
+static int os_sync(void *start, size_t size_bytes)
+{
+    return sync_pages(start, size_bytes, MS_SYNC);
+}
+
+/* MS_ASYNC writes nothing on Linux; all it does is to see whether the pages are mapped. */
+static int os_check_mapped(void *start, size_t size_bytes)
+{
+    return sync_pages(start, size_bytes, MS_ASYNC);
+}
+
+static void *os_reserve(size_t size_bytes)
+{
+    int saved = errno;
+    void *memory = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    errno = saved;
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+static void *os_resize(void *memory, size_t size_bytes)
+{
+    int saved = errno;
+    void *result = realloc(memory, size_bytes);
+    errno = saved;
+    return result;
+}
+
+static void *os_load(const char *library)
+{
+    int saved = errno;
+    void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+    errno = saved;
+    return handle;
+}
+
+static void *os_symbol(void *library, const char *name)
+{
+    return dlsym(library, name);
+}
+
+static const char *os_environment(const char *name)
+{
+    return secure_getenv(name);
+}
+
+const struct nv_os nv_os_linux = {
+    .open = os_open,
+    .read = os_read,
+    .close = os_close,
+    .readlink = os_readlink,
+    .statx = os_statx,
+    .statfs = os_statfs,
+    .sync = os_sync,
+    .check_mapped = os_check_mapped,
+    .reserve = os_reserve,
+    .resize = os_resize,
+    .load = os_load,
+    .symbol = os_symbol,
+    .environment = os_environment,
+};
+
+const struct nv_os *nv_os = &nv_os_linux;

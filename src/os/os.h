@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every system call and every environment option of the runtime. All of src/ calls the system through this table, so that a
+ * test can put another in its place and make the Nth call fail.
+ *
+ * A failure is a negative errno; errno itself is left as the program had it. No function here is a cancellation point.
+ */
+#ifndef NV_OS_H
+#define NV_OS_H
+
+#include <nvrtl/types.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/vfs.h>
+
+struct nv_os {
+    int (*open)(const char *path); /* for reading; returns a descriptor */
+    ssize_t (*read)(int descriptor, void *buffer, size_t size_bytes);
+    void (*close)(int descriptor);
+    ssize_t (*readlink)(const char *path, char *buffer, size_t size_bytes); /* no terminator is written */
+    int (*statx)(const char *path, struct statx *answer);
+    int (*statfs)(const char *path, struct statfs *answer);
+    int (*sync)(void *start, size_t size_bytes);         /* msync(MS_SYNC) of the pages of the range */
+    int (*check_mapped)(void *start, size_t size_bytes); /* -ENOMEM where a page is not mapped */
+    void *(*reserve)(size_t size_bytes);                 /* zeroed address space, touched on use; NULL on failure */
+    void *(*resize)(void *memory, size_t size_bytes);    /* realloc; what it gives is freed with free() */
+    void *(*load)(const char *library);                  /* dlopen; NULL on failure */
+    void *(*symbol)(void *library, const char *name);
+    const char *(*environment)(const char *name); /* NULL when unset, or when the program is privileged */
+};
+
+/* The table in force. */
+extern const struct nv_os *nv_os;
+
+/* The table that calls the system; what a test's table hands on to. */
+extern const struct nv_os nv_os_linux;
+
+/* The status that stands for a failed flush: a negative errno as nv_os gives it. */
+NTSTATUS nv_os_status(int error);
+
+/* What the environment may set. */
+enum nv_option {
+    NV_OPTION_DOMAIN,        /* NVRTL_DOMAIN: work for this domain, whatever the memory is */
+    NV_OPTION_CPU,           /* NVRTL_CPU: use this kernel, where the CPU has it */
+    NV_OPTION_VERIFIER,      /* NVRTL_VERIFIER: set by the supervisor in a verified run */
+    NV_OPTION_VERIFIER_PATH, /* NVRTL_VERIFIER_PATH: the folder to load the verifier from */
+    NV_OPTION_COUNT
+};
+
+/* An option's text, or NULL when it is not set. */
+const char *nv_option(enum nv_option option);
+
+#endif
