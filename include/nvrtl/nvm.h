@@ -12,7 +12,8 @@
  *   page-cache  the file is on a disk: a drain writes the pages and makes the device flush, once
  *   volatile    nothing survives (tmpfs, memfd): nothing is done, and NvrtlQueryToken says so
  *
- * A flush with FLUSH_NV_MEMORY_IN_FLAG_NO_DRAIN only starts the work; a later drain by the same thread finishes all of it.
+ * A flush with FLUSH_NV_MEMORY_IN_FLAG_NO_DRAIN only starts the work; a later drain by the same thread finishes all of
+ * it.
  */
 #ifndef NVRTL_NVM_H
 #define NVRTL_NVM_H
@@ -54,14 +55,15 @@ typedef struct _NV_MEMORY_RANGE {
 #define FILL_NV_MEMORY_FLAG_NO_DRAIN (0x00000100)
 
 /*
- * Get a token for the Size bytes from NvBuffer, which lie in one or several adjacent shared, writable mappings of files.
+ * Get a token for the Size bytes from NvBuffer, which lie in one or several adjacent shared, writable mappings of
+ * files.
  *
- * The kernel is asked what is mapped there, once; the token is then good until RtlFreeNonVolatileToken, provided that the
- * mapping stays as it was.
+ * The kernel is asked what is mapped there, once; the token is then good until RtlFreeNonVolatileToken, provided that
+ * the mapping stays as it was.
  *
  * STATUS_SUCCESS                  *NvToken is the token.
- * STATUS_INVALID_PARAMETER        NvToken or NvBuffer is NULL, Size is 0, the range wraps around the address space, or part
- *                                 of it is private or anonymous memory.
+ * STATUS_INVALID_PARAMETER        NvToken or NvBuffer is NULL, Size is 0, the range wraps around the address space, or
+ *                                 part of it is private or anonymous memory.
  * STATUS_INFO_LENGTH_MISMATCH     part of the range is not mapped.
  * STATUS_ACCESS_DENIED            part of the range may not be written.
  * STATUS_INSUFFICIENT_RESOURCES   no token is left, or the kernel could not be asked.
@@ -71,7 +73,8 @@ typedef struct _NV_MEMORY_RANGE {
 NVRTL_API NTSTATUS NTAPI RtlGetNonVolatileToken(PVOID NvBuffer, SIZE_T Size, PVOID *NvToken);
 
 /*
- * Free a token. Nothing is flushed or drained by it; under `nvrtl check`, what was written and never made durable is found.
+ * Free a token. Nothing is flushed or drained by it; under `nvrtl check`, what was written and never made durable is
+ * found.
  *
  * STATUS_SUCCESS            the token is no longer valid, in any thread.
  * STATUS_INVALID_PARAMETER  it was no live token (NULL, garbage, freed already, FLUSH_NV_MEMORY_DEFAULT_TOKEN).
@@ -81,12 +84,13 @@ NVRTL_API NTSTATUS NTAPI RtlGetNonVolatileToken(PVOID NvBuffer, SIZE_T Size, PVO
 NVRTL_API NTSTATUS NTAPI RtlFreeNonVolatileToken(PVOID NvToken);
 
 /*
- * Flush the Size bytes from NvBuffer; with Flags 0 they are durable on return. Size 0 flushes nothing (and still drains).
+ * Flush the Size bytes from NvBuffer; with Flags 0 they are durable on return. Size 0 flushes nothing (and still
+ * drains).
  *
  * STATUS_SUCCESS            done (or, with FLUSH_NV_MEMORY_IN_FLAG_NO_DRAIN, begun).
  * STATUS_INVALID_PARAMETER  no live token, an unknown flag, or a range that is not inside the token's.
- * Other statuses            page-cache only: the device did not take the data (STATUS_IO_DEVICE_ERROR, STATUS_DISK_FULL, ...).
- *                           The failure stays with the file: see NvrtlForgetFailure.
+ * Other statuses            page-cache only: the device did not take the data (STATUS_IO_DEVICE_ERROR,
+ *                           STATUS_DISK_FULL, ...). The failure stays with the file: see NvrtlForgetFailure.
  *
  * Source: Microsoft Learn, "RtlFlushNonVolatileMemory function (winnt.h)".
  */
@@ -104,8 +108,8 @@ NVRTL_API NTSTATUS NTAPI RtlFlushNonVolatileMemoryRanges(PVOID NvToken, PNV_MEMO
                                                          ULONG Flags);
 
 /*
- * Wait until every flush that this thread began is durable (page-cache: every flush of the token's files, by any thread).
- * With FLUSH_NV_MEMORY_DEFAULT_TOKEN: what this thread flushed with that token.
+ * Wait until every flush that this thread began is durable (page-cache: every flush of the token's files, by any
+ * thread). With FLUSH_NV_MEMORY_DEFAULT_TOKEN: what this thread flushed with that token.
  *
  * Statuses as RtlFlushNonVolatileMemory.
  *
@@ -114,8 +118,8 @@ NVRTL_API NTSTATUS NTAPI RtlFlushNonVolatileMemoryRanges(PVOID NvToken, PNV_MEMO
 NVRTL_API NTSTATUS NTAPI RtlDrainNonVolatileFlush(PVOID NvToken);
 
 /*
- * Copy Size bytes from Source to NvDestination, which lies inside the token's range; Flags as in the table above. Source
- * and destination may overlap. On any failing status that names a parameter, nothing was written.
+ * Copy Size bytes from Source to NvDestination, which lies inside the token's range; Flags as in the table above.
+ * Source and destination may overlap. On any failing status that names a parameter, nothing was written.
  *
  * Statuses as RtlFlushNonVolatileMemory.
  *
@@ -144,13 +148,13 @@ typedef enum _NVRTL_DOMAIN {
 
 /* What NvrtlQueryToken tells. Texts are UTF-8, terminated by NUL, and cut where they do not fit. */
 typedef struct _NVRTL_TOKEN_INFORMATION {
-    NVRTL_DOMAIN Domain;  /* the weakest among the mappings of the range */
-    BOOLEAN Forced;       /* by NVRTL_DOMAIN, or by the verified run's --domain */
-    BOOLEAN Verified;     /* this is a verified run */
+    NVRTL_DOMAIN Domain; /* the weakest among the mappings of the range */
+    BOOLEAN Forced;      /* by NVRTL_DOMAIN, or by the verified run's --domain */
+    BOOLEAN Verified;    /* this is a verified run */
     PVOID BaseAddress;
-    SIZE_T Length;        /* bytes */
-    CHAR WriteBack[24];   /* how lines are written back: "clwb", "msync", "none", ... */
-    CHAR Reason[160];     /* why this domain */
+    SIZE_T Length;      /* bytes */
+    CHAR WriteBack[24]; /* how lines are written back: "clwb", "msync", "none", ... */
+    CHAR Reason[160];   /* why this domain */
 } NVRTL_TOKEN_INFORMATION, *PNVRTL_TOKEN_INFORMATION;
 
 /*
@@ -164,13 +168,17 @@ typedef struct _NVRTL_TOKEN_INFORMATION {
  */
 NVRTL_API NTSTATUS NTAPI NvrtlQueryToken(PVOID NvToken, PNVRTL_TOKEN_INFORMATION Information, SIZE_T InformationSize);
 
-/* The name of a domain, as on the command line: "memory", "cpu-cache", "page-cache", "volatile". Source: nvrtl's own. */
+/*
+ * The name of a domain, as on the command line: "memory", "cpu-cache", "page-cache", "volatile".
+ *
+ * Source: nvrtl's own.
+ */
 NVRTL_API const char *NTAPI NvrtlDomainName(NVRTL_DOMAIN Domain);
 
 /*
- * Take a file out of its failed state. Linux tells of a page that it could not write only once, and the page may be lost; so
- * after a failed flush every later flush of that file fails too, in every token, until the program says here that it has
- * written the data again (or does not need it).
+ * Take a file out of its failed state. Linux tells of a page that it could not write only once, and the page may be
+ * lost; so after a failed flush every later flush of that file fails too, in every token, until the program says here
+ * that it has written the data again (or does not need it).
  *
  * STATUS_SUCCESS            no file of the token's range is in a failed state now.
  * STATUS_INVALID_PARAMETER  no live token.

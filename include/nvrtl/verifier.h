@@ -8,8 +8,8 @@
 NVRTL_BEGIN
 
 /*
- * Size bytes from Address, in a mapped file, are not meant to be durable (a lock word, a counter that recovery rebuilds): no
- * finding will name them. Source: nvrtl's own.
+ * Size bytes from Address, in a mapped file, are not meant to be durable (a lock word, a counter that recovery
+ * rebuilds): no finding will name them. Source: nvrtl's own.
  */
 NVRTL_API VOID NTAPI NvrtlIgnore(const VOID *Address, SIZE_T Size);
 
