@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define ROW_BYTES ((size_t)16)
+#define COLUMNS ((size_t)100)
+#define MARGIN ((size_t)14) /* where texts begin, after their heading */
 
 struct writer {
     FILE *out;
@@ -39,9 +41,10 @@ static void painted(const struct writer *writer, const char *code, const char *t
 }
 
 /* Text from the program: what a terminal would obey, and what is no UTF-8, is shown as \xNN. */
-static void put_safe(const struct writer *writer, const char *text)
+static void put_safe(const struct writer *writer, const char *text, size_t length_max)
 {
-    while (*text) {
+    const char *end = text + strnlen(text, length_max);
+    while (text < end) {
         unsigned char c = (unsigned char)*text;
         size_t length = nv_utf8_length(text);
         bool control = c < 0x20 || c == 0x7f || (c == 0xc2 && length == 2 && (unsigned char)text[1] < 0xa0);
@@ -53,6 +56,32 @@ static void put_safe(const struct writer *writer, const char *text)
             text++;
         }
     }
+}
+
+static void put_text(const struct writer *writer, const char *text)
+{
+    put_safe(writer, text, SIZE_MAX);
+}
+
+/* A sentence, broken between words; `column` is where it begins, and where each further line does. */
+static void put_sentence(const struct writer *writer, const char *text, size_t column)
+{
+    size_t at = column;
+    while (*text) {
+        size_t length = strcspn(text, " ");
+        if (at > column && at + 1 + length > COLUMNS) {
+            fprintf(writer->out, "\n%*s", (int)column, "");
+            at = column;
+        } else if (at > column) {
+            fputc(' ', writer->out);
+            at++;
+        }
+        put_safe(writer, text, length);
+        at += length;
+        text += length;
+        text += strspn(text, " ");
+    }
+    fputc('\n', writer->out);
 }
 
 static void put_plural(const struct writer *writer, uint64_t count, const char *noun)
@@ -118,10 +147,10 @@ static void put_sample(const struct writer *writer, const struct nv_finding *fin
 static void put_place(const struct writer *writer, const struct nv_frame *frame)
 {
     if (frame->module && !frame->source) {
-        put_safe(writer, frame->module);
+        put_text(writer, frame->module);
         fprintf(writer->out, "+0x%" PRIx64, frame->offset);
     } else if (frame->source) {
-        put_safe(writer, frame->source);
+        put_text(writer, frame->source);
         if (frame->line)
             fprintf(writer->out, ":%u", frame->line);
     } else {
@@ -151,7 +180,7 @@ static void put_stack(const struct writer *writer, const char *heading, const st
         const char *function = frame->function ? frame->function : "?";
         size_t length = strlen(function);
         fprintf(writer->out, "  %-11s ", i ? "" : heading);
-        put_safe(writer, function);
+        put_text(writer, function);
         fprintf(writer->out, "%*s", (int)(length < width ? width - length : 0) + 2, "");
         put_place(writer, frame);
         fputs(is_inlined(stack, i) ? " (inlined)\n" : "\n", writer->out);
@@ -185,19 +214,18 @@ static void put_finding(const struct writer *writer, const struct nv_finding *fi
     if (finding->file) {
         fputs(": ", writer->out);
         paint(writer, BOLD);
-        put_safe(writer, finding->file);
+        put_text(writer, finding->file);
         paint(writer, PLAIN);
     }
     fputs("\n  ", writer->out);
-    put_safe(writer, finding->message ? finding->message : nv_rule_message(finding->rule));
-    fputc('\n', writer->out);
+    put_sentence(writer, finding->message ? finding->message : nv_rule_message(finding->rule), 2);
     put_extent(writer, finding);
     put_sample(writer, finding);
     put_stack(writer, "written at", &finding->write_stack);
     put_stack(writer, "flushed at", &finding->flush_stack);
     fputs("  to do       ", writer->out);
-    put_safe(writer, finding->advice ? finding->advice : nv_rule_advice(finding->rule));
-    fputs("\n\n", writer->out);
+    put_sentence(writer, finding->advice ? finding->advice : nv_rule_advice(finding->rule), MARGIN);
+    fputc('\n', writer->out);
 }
 
 /* -- the summary -- */
@@ -215,7 +243,7 @@ static void put_list(const struct writer *writer, char *const *texts, const char
 {
     for (size_t i = 0; texts && texts[i]; i++) {
         fputs(i ? between : "", writer->out);
-        put_safe(writer, texts[i]);
+        put_text(writer, texts[i]);
     }
 }
 
@@ -249,20 +277,31 @@ static void put_watched(const struct writer *writer, const struct nv_report *rep
 }
 
 /* What each level can know, and what it cannot. */
-static const char *level_sentence(const char *level)
+static const struct level {
+    const char *name, *sees, *misses;
+} levels[] = {
+    {"pages", "pages: what the files hold at the end is compared with what is durable",
+     "bytes written with the value they had, and the order of stores between two syncs"},
+};
+
+/* NULL: a level that this version does not know. */
+static const struct level *find_level(const struct nv_report *report)
 {
-    if (strcmp(level, "pages") == 0)
-        return "what the files hold at the end is compared with what is durable; not seen are bytes written with the "
-               "value they had, and the order of stores between two syncs";
+    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
+        if (report->level && strcmp(levels[i].name, report->level) == 0)
+            return &levels[i];
     return NULL;
 }
 
 static void put_level(const struct writer *writer, const struct nv_report *report)
 {
-    const char *level = report->level ? report->level : "unknown";
-    const char *sentence = level_sentence(level);
+    const struct level *level = find_level(report);
     heading(writer, "level");
-    fprintf(writer->out, "%s%s%s\n", level, sentence ? ": " : "", sentence ? sentence : "");
+    put_sentence(writer, level ? level->sees : report->level ? report->level : "unknown", MARGIN);
+}
+
+static void put_simulated(const struct writer *writer, const struct nv_report *report)
+{
     heading(writer, "simulated");
     fprintf(writer->out, "domain %s for tokens; %s file system; %s as the view\n",
             report->domain ? report->domain : "unknown",
@@ -275,7 +314,7 @@ static void put_marks(const struct writer *writer, const struct nv_report *repor
         const struct nv_mark *mark = &report->marks[i];
         const struct nv_frame *frame = nv_stack_innermost(&mark->stack);
         heading(writer, i ? "" : "marks");
-        put_safe(writer, mark->text);
+        put_text(writer, mark->text);
         if (frame) {
             fputs(", at ", writer->out);
             put_place(writer, frame);
@@ -284,22 +323,30 @@ static void put_marks(const struct writer *writer, const struct nv_report *repor
     }
 }
 
-static void put_gaps(const struct writer *writer, const struct nv_report *report)
+static void put_left_out(const struct writer *writer, const struct nv_report *report)
 {
     for (size_t i = 0; i < report->left_out_count; i++) {
         const struct nv_left_out *entry = &report->left_out[i];
         heading(writer, i ? "" : "left out");
-        put_safe(writer, entry->what ? entry->what : "?");
+        put_text(writer, entry->what ? entry->what : "?");
         fputs(": ", writer->out);
-        put_safe(writer, entry->why ? entry->why : "?");
+        put_text(writer, entry->why ? entry->why : "?");
         if (entry->count > 1)
             fprintf(writer->out, " (%" PRIu64 " times)", entry->count);
         fputc('\n', writer->out);
     }
+}
+
+static void put_not_seen(const struct writer *writer, const struct nv_report *report)
+{
+    const struct level *level = find_level(report);
+    if (level) {
+        heading(writer, "not seen");
+        put_sentence(writer, level->misses, MARGIN);
+    }
     for (size_t i = 0; i < report->not_seen_count; i++) {
-        heading(writer, i ? "" : "not seen");
-        put_safe(writer, report->not_seen[i]);
-        fputc('\n', writer->out);
+        heading(writer, i || level ? "" : "not seen");
+        put_sentence(writer, report->not_seen[i], MARGIN);
     }
 }
 
@@ -345,8 +392,10 @@ bool nv_report_text(const struct nv_report *report, FILE *out, bool colour)
     put_program(&writer, report);
     put_watched(&writer, report);
     put_level(&writer, report);
+    put_simulated(&writer, report);
     put_marks(&writer, report);
-    put_gaps(&writer, report);
+    put_left_out(&writer, report);
+    put_not_seen(&writer, report);
     if (report->power_failure) {
         heading(&writer, "power");
         fputs("it failed (SIGKILL): nothing was judged, and the files hold what had been made durable\n", out);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the command line share: the subcommands, and the exit statuses of nvrtl itself. */
+#ifndef NV_COMMAND_H
+#define NV_COMMAND_H
+
+#include <stddef.h>
+
+enum {
+    NV_EXIT_NOT_SERVED = 1, /* info: a file could not be served */
+    NV_EXIT_USAGE = 2,
+    NV_EXIT_FINDINGS = 99,
+    NV_EXIT_FAILED = 125, /* nvrtl failed, or nothing could be verified */
+};
+
+/* Each takes its own arguments, argv[0] being "nvrtl NAME", and returns the exit status. */
+int nv_command_check(int argc, char **argv);
+int nv_command_info(int argc, char **argv);
+
+/* The folder that holds libnvrtl-verifier.so: as the user says, or of this build, or where it was installed. */
+const char *nv_verifier_path(char *buffer, size_t buffer_bytes);
+
+#endif

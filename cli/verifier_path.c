@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* Where libnvrtl-verifier.so is: so that nvrtl runs from its build tree as well as installed. check.c asks. */
+#include "cli/command.h"
+#include "cli/config.h"
+#include "src/nvm/seam.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The folder beside the running program's, if the library is there. */
+static bool in_build_tree(char *buffer, size_t buffer_bytes)
+{
+    char program[PATH_MAX], library[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (length <= 0)
+        return false;
+    program[length] = '\0';
+    *strrchr(program, '/') = '\0';
+    char *slash = strrchr(program, '/');
+    if (!slash)
+        return false;
+    *slash = '\0';
+    int written = snprintf(library, sizeof library, "%s/verify/" NV_VERIFIER_LIBRARY, program);
+    if (written < 0 || (size_t)written >= sizeof library || access(library, R_OK) != 0)
+        return false;
+    written = snprintf(buffer, buffer_bytes, "%s/verify", program);
+    return written > 0 && (size_t)written < buffer_bytes;
+}
+
+const char *nv_verifier_path(char *buffer, size_t buffer_bytes)
+{
+    const char *chosen = secure_getenv("NVRTL_VERIFIER_PATH");
+    if (!chosen || !*chosen)
+        return in_build_tree(buffer, buffer_bytes) ? buffer : NV_LIBRARY_FOLDER "/nvrtl";
+    char whole[PATH_MAX];
+    if (!realpath(chosen, whole) || strlen(whole) >= buffer_bytes)
+        return chosen;
+    return strcpy(buffer, whole);
+}

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: MIT
+nvrtl --help
+nvrtl check --help
+nvrtl info --help

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: MIT
+nvrtl
+nvrtl chek
+nvrtl --verbose
+nvrtl info --frobnicate
