@@ -44,7 +44,7 @@ static inline PSTR NvrtlCompatBuffer(PCSTR text)
 }
 }
 #else
-#define NvrtlCompatBuffer(text) (text)
+#define NvrtlCompatBuffer(text) ((PVOID)(text))
 #endif
 
 /* Initialises a UNICODE_STRING or an ANSI_STRING from a literal. */
