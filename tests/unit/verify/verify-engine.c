@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+/* The verified engines, case by case: what the flags and the simulated domain make of a write, a flush and a drain. */
+#include "nvrtl/status.h"
+#include "tests/unit/verify/run.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define NO_DRAIN FLUSH_NV_MEMORY_IN_FLAG_NO_DRAIN
+#define FILE_BYTES ((uint64_t)64 * 1024)
+
+static NVRTL_DOMAIN domain;
+static struct run_file *file;
+static struct nv_region token;
+
+static int fresh_file(void **state)
+{
+    (void)state;
+    if (file == NULL)
+        file = run_file(FILE_BYTES, true);
+    memset(file->view, 0, FILE_BYTES);
+    assert_int_equal(run_token(file->view, FILE_BYTES, &token), STATUS_SUCCESS);
+    run_seam->drain_default(NULL);
+    run_sync(file);
+    return 0;
+}
+
+static bool durable_is(uint64_t offset, const char *text)
+{
+    return memcmp(file->durable + offset, text, strlen(text)) == 0;
+}
+
+static void table_is_of_a_verified_run(void **state)
+{
+    (void)state;
+    assert_true(run_seam->verified);
+    assert_true(run_seam->forced);
+    assert_int_equal(run_seam->version, NV_SEAM_VERSION);
+    assert_int_equal(token.engine->domain, domain);
+}
+
+static void flush_is_durable_on_return(void **state)
+{
+    (void)state;
+    memcpy(file->view + 100, "hello", 5);
+    assert_int_equal(run_flush(&token, file->view + 100, 5, 0), STATUS_SUCCESS);
+    assert_true(durable_is(100, "hello"));
+    assert_int_equal(run_line(file, 100)->committed, run_line(file, 100)->flushes);
+    assert_int_equal(run_line(file, 100)->hash, nv_line_hash(file->view + 64));
+    assert_true(run_line(file, 100)->flush_place != 0);
+}
+
+static void flush_without_drain_is_in_flight(void **state)
+{
+    (void)state;
+    memcpy(file->view, "hello", 5);
+    assert_int_equal(run_flush(&token, file->view, 5, NO_DRAIN), STATUS_SUCCESS);
+    assert_false(durable_is(0, "hello"));
+    assert_int_equal(run_line(file, 0)->flushes - run_line(file, 0)->committed, 1);
+    memcpy(file->view, "later", 5);
+    assert_int_equal(run_drain(&token), STATUS_SUCCESS);
+    assert_true(durable_is(0, "hello"));
+    assert_int_equal(run_line(file, 0)->flushes, run_line(file, 0)->committed);
+    assert_int_not_equal(run_line(file, 0)->hash, nv_line_hash(file->view));
+}
+
+static void flush_covers_whole_units_and_no_more(void **state)
+{
+    uint64_t unit = domain == NvrtlDomainPageCache ? 4096 : 64;
+
+    (void)state;
+    memset(file->view, 'x', FILE_BYTES);
+    assert_int_equal(run_flush(&token, file->view + 2 * 4096 + 70, 64, 0), STATUS_SUCCESS);
+    for (uint64_t i = 0; i < FILE_BYTES; i++) {
+        uint64_t first = (2 * 4096 + 70) / unit, last = (2 * 4096 + 70 + 63) / unit;
+
+        assert_int_equal(file->durable[i], i / unit >= first && i / unit <= last ? 'x' : 0);
+    }
+}
+
+static void older_flight_yields_to_a_sync(void **state)
+{
+    (void)state;
+    memcpy(file->view, "older", 5);
+    run_flush(&token, file->view, 5, NO_DRAIN);
+    memcpy(file->view, "newer", 5);
+    run_sync(file);
+    run_drain(&token);
+    assert_true(durable_is(0, "newer"));
+}
+
+static void *flush_older(void *unused)
+{
+    run_flush(&token, file->view, 5, NO_DRAIN);
+    return unused;
+}
+
+static void drain_covers_own_flushes_or_all_pages(void **state)
+{
+    pthread_t thread;
+
+    (void)state;
+    memcpy(file->view, "hello", 5);
+    pthread_create(&thread, NULL, flush_older, NULL);
+    pthread_join(thread, NULL);
+    run_drain(&token);
+    assert_int_equal(durable_is(0, "hello"), domain == NvrtlDomainPageCache);
+}
+
+struct flag_case {
+    uint32_t flags;
+    bool flushed, durable_write, durable_fill;
+};
+
+static const struct flag_case flag_cases[] = {
+    {0, false, false, false},
+    {WRITE_NV_MEMORY_FLAG_NO_DRAIN, false, false, false},
+    {WRITE_NV_MEMORY_FLAG_FLUSH, true, true, true},
+    {WRITE_NV_MEMORY_FLAG_FLUSH | WRITE_NV_MEMORY_FLAG_NO_DRAIN, true, false, false},
+    {WRITE_NV_MEMORY_FLAG_NON_TEMPORAL, true, true, true},
+    {WRITE_NV_MEMORY_FLAG_NON_TEMPORAL | WRITE_NV_MEMORY_FLAG_NO_DRAIN, true, false, true},
+    {WRITE_NV_MEMORY_FLAG_PERSIST, true, true, true},
+    {WRITE_NV_MEMORY_FLAG_PERSIST | WRITE_NV_MEMORY_FLAG_NO_DRAIN, true, true, true},
+};
+
+static void flags_of_write(void **state)
+{
+    for (size_t i = 0; i < sizeof flag_cases / sizeof *flag_cases; i++) {
+        const struct flag_case *c = &flag_cases[i];
+        uint32_t flushes;
+
+        fresh_file(state);
+        flushes = run_line(file, 64)->flushes;
+        run_line(file, 64)->write_place = 0;
+        assert_int_equal(run_write(&token, file->view + 64, "hello", 5, c->flags), STATUS_SUCCESS);
+        assert_memory_equal(file->view + 64, "hello", 5);
+        assert_int_not_equal(run_line(file, 64)->write_place, 0);
+        assert_int_equal(run_line(file, 64)->flushes - flushes, c->flushed);
+        assert_int_equal(durable_is(64, "hello"), c->durable_write);
+        run_drain(&token);
+        assert_int_equal(durable_is(64, "hello"), c->flushed);
+    }
+}
+
+static void flags_of_fill(void **state)
+{
+    for (size_t i = 0; i < sizeof flag_cases / sizeof *flag_cases; i++) {
+        const struct flag_case *c = &flag_cases[i];
+        uint32_t flushes;
+
+        fresh_file(state);
+        flushes = run_line(file, 64)->flushes;
+        assert_int_equal(token.engine->fill(&token, file->view + 64, 5, 'f', c->flags, NULL), STATUS_SUCCESS);
+        assert_memory_equal(file->view + 64, "fffff", 5);
+        assert_int_equal(run_line(file, 64)->flushes - flushes, c->flushed);
+        assert_int_equal(durable_is(64, "fffff"), c->durable_fill);
+        run_drain(&token);
+    }
+}
+
+static void write_may_overlap(void **state)
+{
+    (void)state;
+    memcpy(file->view, "abcdefgh", 8);
+    run_write(&token, file->view + 2, file->view, 6, WRITE_NV_MEMORY_FLAG_PERSIST);
+    assert_true(durable_is(0, "ababcdef"));
+}
+
+static void ranges_drain_once(void **state)
+{
+    NV_MEMORY_RANGE ranges[] = {{file->view + 10, 3}, {file->view + 9000, 4}, {file->view + 20000, 0}};
+
+    (void)state;
+    memset(file->view, 'r', FILE_BYTES);
+    token.engine->flush_ranges(&token, ranges, 3, NO_DRAIN, NULL);
+    assert_false(durable_is(10, "rrr"));
+    token.engine->flush_ranges(&token, NULL, 0, 0, NULL);
+    assert_true(durable_is(10, "rrr"));
+    assert_true(durable_is(9000, "rrrr"));
+    assert_false(durable_is(20000, "r"));
+}
+
+static void drain_default_covers_what_the_thread_flushed(void **state)
+{
+    unsigned plain = run_plain_drains;
+
+    (void)state;
+    memcpy(file->view, "hello", 5);
+    run_flush(&token, file->view, 5, NO_DRAIN);
+    assert_int_equal(run_seam->drain_default(NULL), STATUS_SUCCESS);
+    assert_true(durable_is(0, "hello"));
+    assert_int_equal(run_plain_drains, plain + 1);
+}
+
+/* More lines than a chunk of a flight holds, twice. */
+static void flight_grows(void **state)
+{
+    static struct run_file *large;
+    struct nv_region region;
+
+    (void)state;
+    large = run_file(8 << 20, true);
+    assert_int_equal(run_token(large->view, large->bytes, &region), STATUS_SUCCESS);
+    for (char pass = 1; pass < 3; pass++) {
+        memset(large->view, pass, large->bytes);
+        run_flush(&region, large->view, large->bytes, NO_DRAIN);
+        assert_int_equal(large->durable[large->bytes - 1], pass - 1);
+        run_drain(&region);
+        assert_memory_equal(large->durable, large->view, large->bytes);
+    }
+}
+
+static void two_files_side_by_side(void **state)
+{
+    struct run_file *first = run_file(8192, true), *second = run_file(8192, true);
+    char *both = run_map_both(first, second);
+    struct nv_region region;
+
+    (void)state;
+    assert_int_equal(run_token(both + 100, 16384 - 200, &region), STATUS_SUCCESS);
+    run_write(&region, both + 8190, "abcd", 4, WRITE_NV_MEMORY_FLAG_PERSIST);
+    assert_memory_equal(first->durable + 8190, "ab", 2);
+    assert_memory_equal(second->durable, "cd", 2);
+}
+
+static void file_not_at_stake_is_bound_plain(void **state)
+{
+    struct run_file *other = run_file(4096, false);
+    uint64_t tokens = run_ledger->tokens;
+    unsigned plain = run_plain_binds;
+    struct nv_region region;
+
+    (void)state;
+    assert_int_equal(run_token(other->view, 4096, &region), STATUS_SUCCESS);
+    assert_null(region.engine);
+    assert_int_equal(run_plain_binds, plain + 1);
+    assert_int_equal(run_ledger->tokens, tokens);
+}
+
+static void file_beside_one_not_at_stake_is_verified(void **state)
+{
+    struct run_file *first = run_file(4096, true), *second = run_file(4096, false);
+    char *both = run_map_both(first, second);
+    struct nv_region region;
+
+    (void)state;
+    assert_int_equal(run_token(both, 8192, &region), STATUS_SUCCESS);
+    run_write(&region, both + 4094, "abcd", 4, WRITE_NV_MEMORY_FLAG_PERSIST);
+    assert_memory_equal(both + 4094, "abcd", 4);
+    assert_memory_equal(first->durable + 4094, "ab", 2);
+}
+
+static void longer_token_asks_for_more_of_the_file(void **state)
+{
+    struct run_file *grown = run_file(65536, true);
+    struct nv_region region, longer;
+    unsigned asked;
+
+    (void)state;
+    assert_int_equal(run_token(grown->view, 4096, &region), STATUS_SUCCESS);
+    assert_int_equal(grown->asked_end, 4096);
+    asked = grown->asked;
+    assert_int_equal(run_token(grown->view + 100, 1000, &region), STATUS_SUCCESS);
+    assert_int_equal(grown->asked, asked);
+    assert_int_equal(run_token(grown->view, 65536, &longer), STATUS_SUCCESS);
+    assert_int_equal(grown->asked_end, 65536);
+    run_write(&longer, grown->view + 65530, "end", 3, WRITE_NV_MEMORY_FLAG_PERSIST);
+    run_write(&region, grown->view + 100, "early", 5, WRITE_NV_MEMORY_FLAG_PERSIST);
+    assert_memory_equal(grown->durable + 65530, "end", 3);
+    assert_memory_equal(grown->durable + 100, "early", 5);
+}
+
+static int lowest_free_descriptor(void)
+{
+    int descriptor = dup(0);
+
+    close(descriptor);
+    return descriptor;
+}
+
+static void descriptors_are_left_as_they_were(void **state)
+{
+    struct run_file *other = run_file(4096, true);
+    int before = lowest_free_descriptor();
+    struct nv_region region;
+
+    (void)state;
+    assert_int_equal(run_token(other->view, 4096, &region), STATUS_SUCCESS);
+    /* The supervisor is a thread here, and has a descriptor of its own to close. */
+    for (int i = 0; i < 1000 && lowest_free_descriptor() != before; i++)
+        usleep(1000);
+    assert_int_equal(lowest_free_descriptor(), before);
+}
+
+static void silent_supervisor_fails_the_token(void **state)
+{
+    struct run_file *other = run_file(4096, true);
+    struct nv_region region;
+
+    (void)state;
+    run_deaf = true;
+    assert_int_equal(run_token(other->view, 4096, &region), STATUS_INSUFFICIENT_RESOURCES);
+    run_deaf = false;
+    assert_int_equal(run_token(other->view, 4096, &region), STATUS_SUCCESS);
+}
+
+/* On the memory domain the files are durable as they are; the supervisor is told where. */
+static void memory_needs_nothing(void **state)
+{
+    uint32_t regions = run_ledger->regions;
+    struct run_file *other = run_file(8192, true);
+    struct nv_region region;
+
+    (void)state;
+    assert_int_equal(run_token(other->view + 10, 5000, &region), STATUS_SUCCESS);
+    assert_int_equal(run_ledger->regions, regions + 1);
+    assert_int_equal(run_ledger->region[regions].ready, 1);
+    assert_int_equal(run_ledger->region[regions].file, other->id);
+    assert_int_equal(run_ledger->region[regions].offset, 10);
+    assert_int_equal(run_ledger->region[regions].length_bytes, 5000);
+    assert_int_equal(run_write(&region, other->view + 64, "hello", 5, WRITE_NV_MEMORY_FLAG_PERSIST), STATUS_SUCCESS);
+    assert_int_equal(run_flush(&region, other->view + 64, 5, 0), STATUS_SUCCESS);
+    assert_int_equal(run_drain(&region), STATUS_SUCCESS);
+    assert_memory_equal(other->view + 64, "hello", 5);
+    assert_int_equal(other->durable[64], 0);
+    assert_int_equal(run_line(other, 64)->flushes, 0);
+}
+
+static void volatile_is_bound_plain(void **state)
+{
+    unsigned plain = run_plain_binds;
+
+    (void)state;
+    file = run_file(FILE_BYTES, true);
+    assert_int_equal(run_token(file->view, FILE_BYTES, &token), STATUS_SUCCESS);
+    assert_int_equal(run_plain_binds, plain + 1);
+}
+
+static const struct CMUnitTest flight_tests[] = {
+    cmocka_unit_test_setup(table_is_of_a_verified_run, fresh_file),
+    cmocka_unit_test_setup(flush_is_durable_on_return, fresh_file),
+    cmocka_unit_test_setup(flush_without_drain_is_in_flight, fresh_file),
+    cmocka_unit_test_setup(flush_covers_whole_units_and_no_more, fresh_file),
+    cmocka_unit_test_setup(older_flight_yields_to_a_sync, fresh_file),
+    cmocka_unit_test_setup(drain_covers_own_flushes_or_all_pages, fresh_file),
+    cmocka_unit_test(flags_of_write),
+    cmocka_unit_test(flags_of_fill),
+    cmocka_unit_test_setup(write_may_overlap, fresh_file),
+    cmocka_unit_test_setup(ranges_drain_once, fresh_file),
+    cmocka_unit_test_setup(drain_default_covers_what_the_thread_flushed, fresh_file),
+    cmocka_unit_test(flight_grows),
+    cmocka_unit_test(two_files_side_by_side),
+    cmocka_unit_test(file_not_at_stake_is_bound_plain),
+    cmocka_unit_test(file_beside_one_not_at_stake_is_verified),
+    cmocka_unit_test(longer_token_asks_for_more_of_the_file),
+    cmocka_unit_test(descriptors_are_left_as_they_were),
+    cmocka_unit_test(silent_supervisor_fails_the_token),
+};
+
+static const struct CMUnitTest memory_tests[] = {
+    cmocka_unit_test_setup(table_is_of_a_verified_run, fresh_file),
+    cmocka_unit_test(memory_needs_nothing),
+};
+
+static const struct CMUnitTest volatile_tests[] = {cmocka_unit_test(volatile_is_bound_plain)};
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "cpu-cache";
+
+    domain = strcmp(name, "page-cache") == 0 ? NvrtlDomainPageCache
+             : strcmp(name, "memory") == 0   ? NvrtlDomainMemory
+             : strcmp(name, "volatile") == 0 ? NvrtlDomainVolatile
+                                             : NvrtlDomainCpuCache;
+    run_start(domain);
+    if (domain == NvrtlDomainMemory)
+        return cmocka_run_group_tests(memory_tests, NULL, NULL);
+    if (domain == NvrtlDomainVolatile)
+        return cmocka_run_group_tests(volatile_tests, NULL, NULL);
+    return cmocka_run_group_tests(flight_tests, NULL, NULL);
+}

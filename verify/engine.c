@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the verified engines: what the interface's flags mean, and for each simulated domain what a flush puts into flight and
+ * what a drain commits. The runtime calls them through the seam, at the speed of the program.
+ */
+#include "verify/engine.h"
+#include "nvrtl/status.h"
+#include "verify/binding.h"
+#include "verify/notes.h"
+#include "verify/places.h"
+#include <string.h>
+
+#define PAGE_BYTES ((uintptr_t)4096)
+
+/* One call: who makes it, and from where. */
+struct call {
+    struct nv_thread *thread;
+    const struct nv_binding *binding;
+    uint16_t place;
+};
+
+/* A domain: the engine as the runtime sees it, first, and what tells it from the others. */
+struct domain {
+    struct nv_engine engine;
+    void (*touch)(const struct call *call, uintptr_t address, size_t size_bytes); /* is about to be written */
+    NTSTATUS (*start)(const struct call *call, uintptr_t address, size_t size_bytes);
+    void (*finish)(const struct call *call);
+    void (*finish_thread)(struct nv_thread *thread);
+};
+
+static const struct domain *domain_of(const struct nv_region *region)
+{
+    return (const struct domain *)(const void *)region->engine;
+}
+
+/* Lines of one file, one after the other, in memory and in the file. */
+struct span {
+    struct nv_file *file;
+    uintptr_t start, end;
+    uint64_t offset; /* of start */
+};
+
+/*
+ * Cut the next span, in units of `grain` bytes, from *address up to `end`. A part begins and ends with a page, so a unit never
+ * lies in two.
+ */
+static struct span cut(const struct nv_binding *binding, uintptr_t *address, uintptr_t end, uintptr_t grain)
+{
+    uintptr_t part_end;
+    const struct nv_binding_part *part = nv_binding_part(binding, *address, &part_end);
+    struct span span = {.file = part->file, .start = *address & ~(grain - 1)};
+
+    *address = end < part_end ? end : part_end;
+    span.end = (*address + grain - 1) & ~(grain - 1);
+    span.offset = span.start + part->shift;
+    return span;
+}
+
+static void touch_lines(const struct call *call, uintptr_t address, size_t size_bytes)
+{
+    uintptr_t end = address + size_bytes;
+
+    while (address < end) {
+        struct span span = cut(call->binding, &address, end, NV_LINE_BYTES);
+        const struct nv_file_map *map =
+            span.file != NULL ? nv_file_reach(span.file, span.offset + (span.end - span.start)) : NULL;
+        struct nv_line_record *record, *last;
+
+        if (map == NULL)
+            continue;
+        record = &map->lines[span.offset / NV_LINE_BYTES];
+        last = record + (span.end - span.start) / NV_LINE_BYTES;
+        __builtin_prefetch(map->durable + span.offset, 1);
+        for (; record < last; record++)
+            atomic_store_explicit(&record->write_place, call->place, memory_order_relaxed);
+    }
+}
+
+static NTSTATUS start_span(const struct call *call, const struct span *span, struct nv_flight *flight)
+{
+    uint64_t length = span->end - span->start;
+    const struct nv_file_map *map = nv_file_reach(span->file, span->offset + length);
+    struct nv_line_record *record;
+    char *durable;
+
+    if (map == NULL) {
+        nv_notes_lost();
+        return STATUS_SUCCESS;
+    }
+    record = &map->lines[span->offset / NV_LINE_BYTES];
+    durable = map->durable + span->offset;
+    for (uint64_t at = 0; at < length; at += NV_LINE_BYTES)
+        if (!nv_flight_add(flight, record++, durable + at, (const char *)span->start + at, call->place))
+            return STATUS_INSUFFICIENT_RESOURCES;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS start_lines(const struct call *call, uintptr_t address, size_t size_bytes)
+{
+    uintptr_t end = address + size_bytes;
+    NTSTATUS status = STATUS_SUCCESS;
+
+    while (address < end && NT_SUCCESS(status)) {
+        struct span span = cut(call->binding, &address, end, NV_LINE_BYTES);
+
+        if (span.file != NULL)
+            status = start_span(call, &span, &call->thread->flight);
+    }
+    return status;
+}
+
+static void finish_thread_lines(struct nv_thread *thread)
+{
+    nv_flight_drain(&thread->flight);
+}
+
+static void finish_lines(const struct call *call)
+{
+    finish_thread_lines(call->thread);
+}
+
+/* The thread has flushed pages of the file, for a drain that names no token. */
+static void remember_file(struct nv_thread *thread, struct nv_file *file)
+{
+    for (size_t i = 0; i < thread->file_count && i < NV_THREAD_FILES; i++)
+        if (thread->files[i] == file)
+            return;
+    if (thread->file_count < NV_THREAD_FILES)
+        thread->files[thread->file_count] = file;
+    if (thread->file_count <= NV_THREAD_FILES)
+        thread->file_count++;
+}
+
+static NTSTATUS start_pages(const struct call *call, uintptr_t address, size_t size_bytes)
+{
+    uintptr_t end = address + size_bytes;
+    NTSTATUS status = STATUS_SUCCESS;
+
+    while (address < end && NT_SUCCESS(status)) {
+        struct span span = cut(call->binding, &address, end, PAGE_BYTES);
+
+        if (span.file == NULL)
+            continue;
+        remember_file(call->thread, span.file);
+        nv_files_flight_lock();
+        status = start_span(call, &span, &span.file->flight);
+        nv_files_flight_unlock();
+    }
+    return status;
+}
+
+static void finish_file(struct nv_file *file)
+{
+    nv_files_flight_lock();
+    nv_flight_drain(&file->flight);
+    nv_files_flight_unlock();
+}
+
+static void finish_pages(const struct call *call)
+{
+    for (size_t i = 0; i < call->binding->count; i++)
+        if (call->binding->parts[i].file != NULL)
+            finish_file(call->binding->parts[i].file);
+}
+
+static void finish_thread_pages(struct nv_thread *thread)
+{
+    if (thread->file_count > NV_THREAD_FILES)
+        nv_files_each(finish_file);
+    for (size_t i = 0; i < thread->file_count && i < NV_THREAD_FILES; i++)
+        finish_file(thread->files[i]);
+    thread->file_count = 0;
+}
+
+static void touch_nothing(const struct call *call, uintptr_t address, size_t size_bytes)
+{
+    (void)call, (void)address, (void)size_bytes;
+}
+
+static NTSTATUS start_nothing(const struct call *call, uintptr_t address, size_t size_bytes)
+{
+    (void)call, (void)address, (void)size_bytes;
+    return STATUS_SUCCESS;
+}
+
+static void finish_nothing(const struct call *call)
+{
+    (void)call;
+}
+
+static void finish_thread_nothing(struct nv_thread *thread)
+{
+    (void)thread;
+}
+
+/* False: no memory. */
+static inline bool begin(struct call *call, const struct nv_region *region, const void *place, const void *frame)
+{
+    call->thread = nv_thread_self();
+    if (call->thread == NULL)
+        return false;
+    call->binding = region->context;
+    call->place = nv_place_id(call->thread, place, frame);
+    return true;
+}
+
+static const char *write_back_name(void)
+{
+    return "verified";
+}
+
+static NTSTATUS flush(const struct nv_region *region, void *address, size_t size_bytes, uint32_t flags,
+                      const void *place)
+{
+    const struct domain *domain = domain_of(region);
+    struct call call;
+    NTSTATUS status;
+
+    if (!begin(&call, region, place, __builtin_frame_address(0)))
+        return STATUS_INSUFFICIENT_RESOURCES;
+    status = domain->start(&call, (uintptr_t)address, size_bytes);
+    if (NT_SUCCESS(status) && (flags & FLUSH_NV_MEMORY_IN_FLAG_NO_DRAIN) == 0)
+        domain->finish(&call);
+    return status;
+}
+
+static NTSTATUS flush_ranges(const struct nv_region *region, const NV_MEMORY_RANGE *ranges, size_t count,
+                             uint32_t flags, const void *place)
+{
+    const struct domain *domain = domain_of(region);
+    NTSTATUS status = STATUS_SUCCESS;
+    struct call call;
+
+    if (!begin(&call, region, place, __builtin_frame_address(0)))
+        return STATUS_INSUFFICIENT_RESOURCES;
+    for (size_t i = 0; i < count && NT_SUCCESS(status); i++)
+        status = domain->start(&call, (uintptr_t)ranges[i].BaseAddress, ranges[i].Length);
+    if (NT_SUCCESS(status) && (flags & FLUSH_NV_MEMORY_IN_FLAG_NO_DRAIN) == 0)
+        domain->finish(&call);
+    return status;
+}
+
+static NTSTATUS drain(const struct nv_region *region, const void *place)
+{
+    struct call call = {.thread = nv_thread_self(), .binding = region->context};
+
+    (void)place; /* a drain leaves no trace of its own */
+    if (call.thread == NULL)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    domain_of(region)->finish(&call);
+    return STATUS_SUCCESS;
+}
+
+/* After a write: the flush and the drain that its flags ask for (the flags of write and fill have the same values). */
+static NTSTATUS settle(const struct nv_region *region, const struct call *call, void *address, size_t size_bytes,
+                       bool drains)
+{
+    const struct domain *domain = domain_of(region);
+    NTSTATUS status = domain->start(call, (uintptr_t)address, size_bytes);
+
+    if (NT_SUCCESS(status) && drains)
+        domain->finish(call);
+    return status;
+}
+
+static NTSTATUS write(const struct nv_region *region, void *destination, const void *source, size_t size_bytes,
+                      uint32_t flags, const void *place)
+{
+    uint32_t way = flags & WRITE_NV_MEMORY_FLAG_PERSIST;
+    struct call call;
+
+    if (!begin(&call, region, place, __builtin_frame_address(0)))
+        return STATUS_INSUFFICIENT_RESOURCES;
+    domain_of(region)->touch(&call, (uintptr_t)destination, size_bytes);
+    memmove(destination, source, size_bytes);
+    if (way == 0)
+        return STATUS_SUCCESS;
+    return settle(region, &call, destination, size_bytes,
+                  way == WRITE_NV_MEMORY_FLAG_PERSIST || (flags & WRITE_NV_MEMORY_FLAG_NO_DRAIN) == 0);
+}
+
+/* NO_DRAIN holds for a fill with FLUSH alone. */
+static NTSTATUS fill(const struct nv_region *region, void *destination, size_t size_bytes, uint8_t value,
+                     uint32_t flags, const void *place)
+{
+    uint32_t way = flags & FILL_NV_MEMORY_FLAG_PERSIST;
+    struct call call;
+
+    if (!begin(&call, region, place, __builtin_frame_address(0)))
+        return STATUS_INSUFFICIENT_RESOURCES;
+    domain_of(region)->touch(&call, (uintptr_t)destination, size_bytes);
+    memset(destination, value, size_bytes);
+    if (way == 0)
+        return STATUS_SUCCESS;
+    return settle(region, &call, destination, size_bytes,
+                  way != FILL_NV_MEMORY_FLAG_FLUSH || (flags & FILL_NV_MEMORY_FLAG_NO_DRAIN) == 0);
+}
+
+/* The durable image never fails. */
+static NTSTATUS forget_failure(const struct nv_region *region)
+{
+    (void)region;
+    return STATUS_SUCCESS;
+}
+
+/* Bindings are immortal, and what was left undone is judged at the end of the run. */
+static void release(const struct nv_region *region, const void *place)
+{
+    (void)region, (void)place;
+}
+
+#define ENGINE(domain_)                                                                                                \
+    {                                                                                                                  \
+        .name = "verifier", .domain = (domain_), .write_back_name = write_back_name, .flush = flush,                   \
+        .flush_ranges = flush_ranges, .drain = drain, .write = write, .fill = fill, .forget_failure = forget_failure,  \
+        .release = release                                                                                             \
+    }
+
+static const struct domain domains[] = {
+    [NvrtlDomainPageCache] = {ENGINE(NvrtlDomainPageCache), touch_lines, start_pages, finish_pages,
+                              finish_thread_pages},
+    [NvrtlDomainCpuCache] = {ENGINE(NvrtlDomainCpuCache), touch_lines, start_lines, finish_lines, finish_thread_lines},
+    [NvrtlDomainMemory] = {ENGINE(NvrtlDomainMemory), touch_nothing, start_nothing, finish_nothing,
+                           finish_thread_nothing},
+};
+
+const struct nv_engine *nv_verified_engine(NVRTL_DOMAIN domain)
+{
+    if (domain <= NvrtlDomainVolatile || (size_t)domain >= sizeof domains / sizeof *domains)
+        return NULL;
+    return &domains[domain].engine;
+}
+
+NTSTATUS nv_verified_drain(NVRTL_DOMAIN domain)
+{
+    struct nv_thread *thread = nv_thread_self();
+
+    if (thread == NULL)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    domains[domain].finish_thread(thread);
+    return STATUS_SUCCESS;
+}

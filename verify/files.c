@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the registry of verified files, keyed by device and inode, and their mappings, which live as long as the process: so any
+ * thread may use one without a lock. Called by binding.c, engine.c and notes.c.
+ */
+#include "verify/files.h"
+#include "nvrtl/status.h"
+#include "verify/client.h"
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BUCKETS 256
+#define LINE_BYTES ((uint64_t)64)
+#define PAGE_BYTES ((uint64_t)4096)
+
+static _Atomic(struct nv_file *) buckets[BUCKETS];
+static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t flights = PTHREAD_MUTEX_INITIALIZER;
+
+static _Atomic(struct nv_file *) *bucket_of(uint64_t device, uint64_t inode)
+{
+    return &buckets[(device * 31 + inode) % BUCKETS];
+}
+
+static struct nv_file *find(uint64_t device, uint64_t inode)
+{
+    struct nv_file *file = atomic_load_explicit(bucket_of(device, inode), memory_order_acquire);
+
+    while (file != NULL && (file->device != device || file->inode != inode))
+        file = file->next;
+    return file;
+}
+
+static uint64_t size_of(int descriptor)
+{
+    struct stat status;
+
+    return fstat(descriptor, &status) == 0 && status.st_size > 0 ? (uint64_t)status.st_size : 0;
+}
+
+static void *map_shared(int descriptor, uint64_t size_bytes)
+{
+    void *start = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+
+    if (start == MAP_FAILED)
+        return NULL;
+    madvise(start, size_bytes, MADV_HUGEPAGE);
+    return start;
+}
+
+/* Map both, as far as both reach. */
+static struct nv_file_map *map_file(int durable, int lines)
+{
+    struct nv_file_map *map = calloc(1, sizeof *map);
+    uint64_t bytes = (size_of(durable) + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+    uint64_t recorded = size_of(lines) / sizeof(struct nv_line_record) * LINE_BYTES;
+
+    if (map == NULL)
+        return NULL;
+    map->bytes = bytes < recorded ? bytes : recorded;
+    if (map->bytes == 0)
+        return map;
+    map->durable = map_shared(durable, map->bytes);
+    map->lines = map_shared(lines, map->bytes / LINE_BYTES * sizeof(struct nv_line_record));
+    if (map->durable != NULL && map->lines != NULL)
+        return map;
+    if (map->durable != NULL)
+        munmap(map->durable, map->bytes);
+    if (map->lines != NULL)
+        munmap(map->lines, map->bytes / LINE_BYTES * sizeof(struct nv_line_record));
+    free(map);
+    return NULL;
+}
+
+/* Ask the supervisor for the file up to `end`, and map it. */
+static NTSTATUS ask(uint64_t device, uint64_t inode, uint64_t end, uint32_t *id, struct nv_file_map **map)
+{
+    struct nv_verifier_request request = {.kind = NV_VERIFIER_FILE, .device = device, .inode = inode, .end = end};
+    struct nv_verifier_reply reply;
+    int descriptors[2];
+    NTSTATUS status = nv_client_ask(&request, &reply, descriptors, 2);
+
+    if (!NT_SUCCESS(status))
+        return status;
+    *id = reply.file;
+    *map = map_file(descriptors[0], descriptors[1]);
+    close(descriptors[0]);
+    close(descriptors[1]);
+    return *map != NULL ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+}
+
+static NTSTATUS enter(uint64_t device, uint64_t inode, uint64_t end, struct nv_file **file)
+{
+    _Atomic(struct nv_file *) *bucket = bucket_of(device, inode);
+    struct nv_file_map *map = NULL;
+    uint32_t id = 0;
+    NTSTATUS status = ask(device, inode, end, &id, &map);
+
+    if (!NT_SUCCESS(status))
+        return status;
+    *file = calloc(1, sizeof **file);
+    if (*file == NULL)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    (*file)->device = device;
+    (*file)->inode = inode;
+    (*file)->id = id;
+    atomic_init(&(*file)->map, map);
+    (*file)->next = atomic_load_explicit(bucket, memory_order_relaxed);
+    atomic_store_explicit(bucket, *file, memory_order_release);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS nv_files_get(uint64_t device, uint64_t inode, uint64_t end, struct nv_file **file)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+
+    *file = find(device, inode);
+    if (*file == NULL) {
+        pthread_mutex_lock(&registry);
+        *file = find(device, inode);
+        if (*file == NULL)
+            status = enter(device, inode, end, file);
+        pthread_mutex_unlock(&registry);
+    }
+    if (NT_SUCCESS(status))
+        nv_file_reach(*file, end);
+    return status;
+}
+
+static const struct nv_file_map *remap(struct nv_file *file, uint64_t end)
+{
+    struct nv_file_map *map = atomic_load_explicit(&file->map, memory_order_acquire), *longer = NULL;
+    uint32_t id = 0;
+
+    if (map->bytes >= end)
+        return map;
+    if (!NT_SUCCESS(ask(file->device, file->inode, end, &id, &longer)))
+        return NULL;
+    /* One that is no better, or of another file that took the inode over, serves nobody. */
+    if (id != file->id || longer->bytes <= map->bytes) {
+        if (longer->bytes != 0) {
+            munmap(longer->durable, longer->bytes);
+            munmap(longer->lines, longer->bytes / LINE_BYTES * sizeof(struct nv_line_record));
+        }
+        free(longer);
+        return NULL;
+    }
+    atomic_store_explicit(&file->map, longer, memory_order_release);
+    return longer->bytes >= end ? longer : NULL;
+}
+
+const struct nv_file_map *nv_file_reach(struct nv_file *file, uint64_t end)
+{
+    const struct nv_file_map *map = atomic_load_explicit(&file->map, memory_order_acquire);
+
+    if (map->bytes >= end)
+        return map;
+    pthread_mutex_lock(&registry);
+    map = remap(file, end);
+    pthread_mutex_unlock(&registry);
+    return map;
+}
+
+void nv_files_flight_lock(void)
+{
+    pthread_mutex_lock(&flights);
+}
+
+void nv_files_flight_unlock(void)
+{
+    pthread_mutex_unlock(&flights);
+}
+
+void nv_files_each(void (*act)(struct nv_file *file))
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct nv_file *file = atomic_load_explicit(&buckets[i], memory_order_acquire); file != NULL;
+             file = file->next)
+            act(file);
+}
+
+static void forget_flight(struct nv_file *file)
+{
+    nv_flight_clear(&file->flight);
+}
+
+void nv_files_before_fork(void)
+{
+    pthread_mutex_lock(&registry);
+    pthread_mutex_lock(&flights);
+}
+
+void nv_files_after_fork(bool child)
+{
+    if (child)
+        nv_files_each(forget_flight);
+    pthread_mutex_unlock(&flights);
+    pthread_mutex_unlock(&registry);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* The files that this process knows as verified: each with its durable image and the records of its lines. */
+#ifndef NV_VERIFY_FILES_H
+#define NV_VERIFY_FILES_H
+
+#include "nvrtl/types.h"
+#include "verify/flight.h"
+#include "verify/ledger.h"
+
+/* A file as far as it is mapped. Never unmapped, and never changed once it is seen. */
+struct nv_file_map {
+    uint64_t bytes; /* a multiple of the line; both mappings reach that far */
+    char *durable;
+    struct nv_line_record *lines;
+};
+
+struct nv_file {
+    uint64_t device, inode;
+    uint32_t id; /* the supervisor's */
+    _Atomic(struct nv_file_map *) map;
+    struct nv_flight flight; /* page-cache: of the process; under nv_files_flight_lock */
+    struct nv_file *next;    /* in its bucket */
+};
+
+/*
+ * The file of a mapping that ends at `end` in it. STATUS_SUCCESS, *file never dies; NV_VERIFIER_NOT_AT_STAKE;
+ * STATUS_INSUFFICIENT_RESOURCES.
+ */
+NTSTATUS nv_files_get(uint64_t device, uint64_t inode, uint64_t end, struct nv_file **file);
+
+/* The file's map, long enough for `end`: asks the supervisor when the file has grown. NULL: it is not that long. */
+const struct nv_file_map *nv_file_reach(struct nv_file *file, uint64_t end);
+
+/* The one lock of the flights that belong to files, and what may be done under it. */
+void nv_files_flight_lock(void);
+void nv_files_flight_unlock(void);
+
+/* Call `act` for every file. */
+void nv_files_each(void (*act)(struct nv_file *file));
+
+/* Around a fork: nobody else changes the registry; in the child every file's flight is the parent's, and forgotten. */
+void nv_files_before_fork(void);
+void nv_files_after_fork(bool child);
+
+#endif

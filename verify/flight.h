@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* Lines in flight: flushed, and not in the durable image before a drain. */
+#ifndef NV_VERIFY_FLIGHT_H
+#define NV_VERIFY_FLIGHT_H
+
+#include "verify/ledger.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+struct nv_flight_chunk;
+
+/* All zero is an empty one. Its owner keeps it to one thread at a time. */
+struct nv_flight {
+    struct nv_flight_chunk *first, *last;
+};
+
+/*
+ * Flush one line: take a version, and the content that `view` has now; `durable` is where a drain puts it. False: no memory;
+ * nothing has changed then.
+ */
+bool nv_flight_add(struct nv_flight *flight, struct nv_line_record *record, void *durable, const void *view,
+                   uint16_t place);
+
+/* Bring everything into the durable image, but what is older than what stands there. */
+void nv_flight_drain(struct nv_flight *flight);
+
+/* Forget everything. */
+void nv_flight_clear(struct nv_flight *flight);
+
+/* Forget everything, and give the memory back. */
+void nv_flight_free(struct nv_flight *flight);
+
+/* In the child of a fork: no other thread is left that could hold a line. */
+void nv_flight_unlock_all(void);
+
+#endif

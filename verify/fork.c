@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the order in which the verifier's locks are taken around a fork, so that the child finds all of it whole; what is in flight
+ * stays the parent's. Called by the C library.
+ */
+#include "verify/fork.h"
+#include "verify/binding.h"
+#include "verify/notes.h"
+#include "verify/places.h"
+#include <pthread.h>
+
+/* In the order in which calls nest: a place takes notes. */
+static void before(void)
+{
+    nv_files_before_fork();
+    nv_binding_before_fork();
+    nv_places_before_fork();
+    nv_notes_before_fork();
+}
+
+static void after(bool child)
+{
+    nv_notes_after_fork();
+    nv_places_after_fork();
+    nv_binding_after_fork();
+    nv_files_after_fork(child);
+}
+
+static void in_parent(void)
+{
+    after(false);
+}
+
+static void in_child(void)
+{
+    nv_flight_unlock_all();
+    nv_thread_after_fork();
+    after(true);
+}
+
+bool nv_fork_open(void)
+{
+    return pthread_atfork(before, in_parent, in_child) == 0;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the verifier, inside the program, shares with the supervisor: the messages on the socket, and two kinds of shared memory.
+ * Both survive the program, so that its end, however sudden, loses nothing of what it had said.
+ *
+ *   ledger   one a run: places in the code, misuse, marks, ignored ranges, regions
+ *   lines    one a file: a record for every 64-byte line
+ *
+ * All of it only grows; slots are taken by an atomic add, and `ready` is set last.
+ */
+#ifndef NV_LEDGER_H
+#define NV_LEDGER_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* The variable that names the socket: '@' and an abstract name. */
+#define NV_VERIFIER_VARIABLE "NVRTL_VERIFIER"
+/* The folder that libnvrtl-verifier.so is loaded from. */
+#define NV_VERIFIER_PATH_VARIABLE "NVRTL_VERIFIER_PATH"
+
+/*
+ * The record of one line of a file. `flushes` counts its flushes; each flush is a version, and `committed` is the newest
+ * version in the durable image: flushes != committed means that one is in flight. A sync of the file by a system call sets
+ * committed = flushes (the supervisor does), and so no older content is drained over a newer one.
+ */
+struct nv_line_record {
+    _Atomic uint16_t write_place; /* of the last write through the interface; 0: none */
+    _Atomic uint16_t flush_place; /* of the last flush; 0: none */
+    _Atomic uint32_t hash;        /* nv_line_hash of what was last flushed */
+    _Atomic uint32_t flushes;
+    _Atomic uint32_t committed;
+};
+
+/* The hash kept in a record: the same function on both sides. */
+static inline uint32_t nv_line_hash(const void *line)
+{
+    const unsigned char *bytes = (const unsigned char *)line;
+    uint64_t sum = 0x9e3779b97f4a7c15u;
+
+    for (int i = 0; i < 8; i++) {
+        uint64_t word;
+
+        __builtin_memcpy(&word, bytes + 8 * i, sizeof word);
+        sum = (sum ^ word) * 0xff51afd7ed558ccdu;
+        sum ^= sum >> 32;
+    }
+    return (uint32_t)sum;
+}
+
+#define NV_LEDGER_MODULES 256
+#define NV_LEDGER_PLACES 65536 /* [0] means unknown */
+#define NV_LEDGER_FRAMES 16
+#define NV_LEDGER_EVENTS 4096
+#define NV_LEDGER_MARKS 4096
+#define NV_LEDGER_RANGES 65536
+
+struct nv_ledger_frame {
+    uint32_t module;
+    uint64_t offset; /* address minus the module's load bias; of the call, not of the return */
+};
+
+struct nv_ledger_place {
+    _Atomic uint32_t ready;
+    uint32_t count;
+    struct nv_ledger_frame frames[NV_LEDGER_FRAMES];
+};
+
+/* Misuse, one record for each kind and place. */
+struct nv_ledger_event {
+    _Atomic uint32_t ready;
+    uint32_t kind; /* enum nv_refusal */
+    uint32_t place;
+    _Atomic uint32_t count;
+    uint64_t token, address, size_bytes;
+    uint32_t file; /* of the token, where the range was outside a live one; 0: none */
+    char function[64];
+};
+
+struct nv_ledger_mark {
+    _Atomic uint32_t ready;
+    uint32_t place;
+    char text[256];
+};
+
+/* A range of a file: ignored (NvrtlIgnore), or of a token. */
+struct nv_ledger_range {
+    _Atomic uint32_t ready;
+    uint32_t file; /* the id in nv_verifier_reply */
+    uint64_t offset, length_bytes;
+};
+
+struct nv_ledger {
+    uint32_t domain; /* NVRTL_DOMAIN that tokens simulate; set by the supervisor */
+    _Atomic uint64_t tokens;
+    _Atomic uint32_t modules, places, events, marks, ignored, regions; /* slots taken (may exceed the arrays: then lost) */
+    _Atomic uint32_t lost; /* records for which there was no room */
+    struct {
+        _Atomic uint32_t ready;
+        char path[1020];
+    } module[NV_LEDGER_MODULES];
+    struct nv_ledger_event event[NV_LEDGER_EVENTS];
+    struct nv_ledger_mark mark[NV_LEDGER_MARKS];
+    struct nv_ledger_range ignore[NV_LEDGER_RANGES];
+    struct nv_ledger_range region[NV_LEDGER_RANGES];
+    struct nv_ledger_place place[NV_LEDGER_PLACES];
+};
+
+/* Requests on the socket (SOCK_SEQPACKET), one reply each. */
+enum nv_verifier_request_kind {
+    NV_VERIFIER_HELLO = 1, /* reply: one descriptor, the ledger (sizeof(struct nv_ledger)) */
+    NV_VERIFIER_FILE = 2,  /* reply: two descriptors, the durable file (read and write) and its lines */
+};
+
+struct nv_verifier_request {
+    uint32_t version; /* NV_SEAM_VERSION */
+    uint32_t kind;
+    uint64_t device, inode; /* of the mapping, as /proc/self/maps tells it */
+    uint64_t end;           /* lines are needed for this many bytes of the file */
+};
+
+struct nv_verifier_reply {
+    int32_t status; /* NTSTATUS; descriptors come with success alone */
+    uint32_t file;  /* a number for the file, from 1 */
+};
+
+/* status when the file is not at stake in this run (NV_VERIFIER_FILE): the token is bound as without a verifier. */
+#define NV_VERIFIER_NOT_AT_STAKE ((int32_t)0xC00000BB) /* STATUS_NOT_SUPPORTED */
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the table that takes the place of the runtime's own in a verified run, and its one entry. The runtime's constructor loads
+ * this library and calls nvrtl_verifier_seam; its public functions call the table.
+ */
+#include "src/nvm/seam.h"
+#include "nvrtl/status.h"
+#include "verify/binding.h"
+#include "verify/client.h"
+#include "verify/engine.h"
+#include "verify/fork.h"
+#include "verify/notes.h"
+#include "verify/places.h"
+#include "verify/seam.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct nv_runtime *runtime;
+static const struct nv_engine *engine; /* of the domain that the run simulates; NULL: of none */
+
+static uint16_t place_of(const void *place, const void *frame)
+{
+    struct nv_thread *thread = nv_thread_self();
+
+    return thread != NULL ? nv_place_id(thread, place, frame) : 0;
+}
+
+static void tell_regions(const struct nv_binding *binding, const struct nv_region *region)
+{
+    uintptr_t address = (uintptr_t)region->base, end = address + region->size_bytes, part_end;
+
+    while (address < end) {
+        const struct nv_binding_part *part = nv_binding_part(binding, address, &part_end);
+        uintptr_t stop = part_end < end ? part_end : end;
+
+        if (part->file != NULL)
+            nv_notes_region(part->file->id, address + part->shift, stop - address);
+        address = stop;
+    }
+}
+
+static NTSTATUS bind(struct nv_region *region, const struct nv_segment *segments, size_t count)
+{
+    const struct nv_binding *binding = NULL;
+    bool at_stake = false;
+    NTSTATUS status = STATUS_SUCCESS;
+
+    if (engine != NULL)
+        status = nv_binding_get(segments, count, &binding, &at_stake);
+    if (!NT_SUCCESS(status))
+        return status;
+    if (!at_stake)
+        return runtime->plain->bind(region, segments, count);
+    region->engine = engine;
+    region->context = (void *)(uintptr_t)binding;
+    atomic_fetch_add_explicit(&nv_notes_ledger()->tokens, 1, memory_order_relaxed);
+    tell_regions(binding, region);
+    return STATUS_SUCCESS;
+}
+
+/* What this thread flushed may be verified and plain. */
+static NTSTATUS drain_default(const void *place)
+{
+    NTSTATUS status = engine != NULL ? nv_verified_drain(engine->domain) : STATUS_SUCCESS;
+    NTSTATUS plain = runtime->plain->drain_default(place);
+
+    return NT_SUCCESS(status) ? plain : status;
+}
+
+static uint64_t offset_in(const struct nv_segment *segment, const void *address)
+{
+    return segment->offset + (uint64_t)((const char *)address - segment->start);
+}
+
+/* The file at stake that `address` lies in; its number, or 0. */
+static uint32_t file_at(const void *address)
+{
+    struct nv_segment *segments = NULL;
+    struct nv_file *file = NULL;
+    size_t count = 0;
+    uint32_t id = 0;
+
+    if (address == NULL || !NT_SUCCESS(runtime->resolve(address, 1, &segments, &count)))
+        return 0;
+    if (count != 0 &&
+        NT_SUCCESS(nv_files_get(segments->device, segments->inode, offset_in(segments, address) + 1, &file)))
+        id = file->id;
+    free(segments);
+    return id;
+}
+
+static NTSTATUS refuse(enum nv_refusal why, const char *function, PVOID token, const void *address, size_t size_bytes,
+                       const void *place)
+{
+    uint16_t id = place_of(place, __builtin_frame_address(0));
+    struct nv_ledger_range range = {.length_bytes = size_bytes};
+    int before = errno;
+
+    if (nv_notes_refused_again(why, function, id))
+        return STATUS_INVALID_PARAMETER;
+    if (why == NV_REFUSED_RANGE)
+        range.file = file_at(address);
+    nv_notes_refused(why, function, id, token, &range, address);
+    errno = before;
+    return STATUS_INVALID_PARAMETER;
+}
+
+static void ignore(const void *address, size_t size_bytes)
+{
+    struct nv_segment *segments = NULL;
+    size_t count = 0;
+    int before = errno;
+
+    if (size_bytes == 0 || !NT_SUCCESS(runtime->resolve(address, size_bytes, &segments, &count)))
+        return;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t length_bytes = (uint64_t)(segments[i].end - segments[i].start);
+        struct nv_file *file;
+
+        if (NT_SUCCESS(nv_files_get(segments[i].device, segments[i].inode, segments[i].offset + length_bytes, &file)))
+            nv_notes_ignore(file->id, segments[i].offset, length_bytes);
+    }
+    free(segments);
+    errno = before;
+}
+
+static void mark(const char *text, const void *place)
+{
+    if (text != NULL)
+        nv_notes_mark(text, place_of(place, __builtin_frame_address(0)));
+}
+
+static const struct nv_seam seam = {
+    .version = NV_SEAM_VERSION,
+    .verified = true,
+    .forced = true,
+    .bind = bind,
+    .drain_default = drain_default,
+    .refuse = refuse,
+    .ignore = ignore,
+    .mark = mark,
+};
+
+static struct nv_ledger *take_ledger(void)
+{
+    struct nv_verifier_request request = {.kind = NV_VERIFIER_HELLO};
+    struct nv_verifier_reply reply;
+    struct nv_ledger *ledger = MAP_FAILED;
+    struct stat status;
+    int descriptor;
+
+    if (!NT_SUCCESS(nv_client_ask(&request, &reply, &descriptor, 1)))
+        return NULL;
+    if (fstat(descriptor, &status) == 0 && (uint64_t)status.st_size >= sizeof *ledger)
+        ledger = mmap(NULL, sizeof *ledger, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    close(descriptor);
+    return ledger != MAP_FAILED ? ledger : NULL;
+}
+
+const struct nv_seam *nvrtl_verifier_seam(const struct nv_runtime *lent)
+{
+    struct nv_ledger *ledger;
+
+    if (runtime != NULL)
+        return &seam;
+    if (lent == NULL || lent->version != NV_SEAM_VERSION || lent->plain == NULL || lent->resolve == NULL ||
+        !nv_client_open(secure_getenv(NV_VERIFIER_VARIABLE)))
+        return NULL;
+    ledger = take_ledger();
+    if (ledger == NULL)
+        return NULL;
+    if (!nv_fork_open()) {
+        munmap(ledger, sizeof *ledger);
+        return NULL;
+    }
+    runtime = lent;
+    engine = nv_verified_engine((NVRTL_DOMAIN)ledger->domain);
+    nv_notes_open(ledger);
+    nv_places_open();
+    return &seam;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* What the verifier keeps for each thread of the program. */
+#ifndef NV_VERIFY_THREAD_H
+#define NV_VERIFY_THREAD_H
+
+#include "verify/flight.h"
+
+#define NV_THREAD_PLACES 512
+#define NV_THREAD_FILES 8
+
+struct nv_file;
+
+struct nv_thread {
+    struct nv_flight flight; /* cpu-cache */
+    bool in_places;
+    size_t file_count; /* page-cache: files flushed and not drained; more than NV_THREAD_FILES: any */
+    struct nv_file *files[NV_THREAD_FILES];
+    struct {
+        const void *place, *frame;
+        uint16_t id;
+    } places[NV_THREAD_PLACES];
+};
+
+extern __thread struct nv_thread *nv_thread_state;
+
+struct nv_thread *nv_thread_create(void);
+
+/* This thread's; NULL: no memory. */
+static inline struct nv_thread *nv_thread_self(void)
+{
+    struct nv_thread *thread = nv_thread_state;
+
+    return __builtin_expect(thread != NULL, 1) ? thread : nv_thread_create();
+}
+
+/* In the child of a fork: what is in flight is the parent's. */
+void nv_thread_after_fork(void);
+
+#endif
