@@ -13,4 +13,7 @@ extern const struct nv_engine nv_engine_volatile;
 /* Binds to the page-cache engine, whatever the domains are. */
 NTSTATUS nv_bind_page_cache(struct nv_region *region, const struct nv_segment *segments, size_t count);
 
+/* The table that the environment asks for. Called by the constructor, and by tests. */
+const struct nv_seam *nv_seam_choose(void);
+
 #endif

@@ -127,7 +127,7 @@ static const struct nv_seam *verifier_seam(void)
     return seam && seam->version == NV_SEAM_VERSION ? seam : &only_msync;
 }
 
-static const struct nv_seam *choose(void)
+const struct nv_seam *nv_seam_choose(void)
 {
     const char *verifier = nv_option(NV_OPTION_VERIFIER);
     NVRTL_DOMAIN domain;
@@ -169,5 +169,5 @@ __attribute__((constructor(101))) static void start(void)
     nv_cpu_choose();
     nv_default_start();
     (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-    nv_seam = choose();
+    nv_seam = nv_seam_choose();
 }

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns the system-call table for tests. Linked into tests of faults and of what depends on the machine. */
+#include "tests/support/system.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#define FAKE_DESCRIPTOR 1000000
+
+struct system system_now;
+static size_t fake_read; /* bytes read of the open fake file; one is open at a time */
+
+static bool fails(void)
+{
+    long call = ++system_now.calls;
+    bool failing = system_now.fail_at && (system_now.for_good ? call >= system_now.fail_at : call == system_now.fail_at);
+    system_now.failed += failing;
+    return failing;
+}
+
+static const char *text_of(const struct fake_file *files, const char *path)
+{
+    for (; files && files->path; files++)
+        if (strcmp(files->path, path) == 0)
+            return files->text;
+    return NULL;
+}
+
+static int open_index(const char *path)
+{
+    for (int i = 0; system_now.files && system_now.files[i].path; i++)
+        if (strcmp(system_now.files[i].path, path) == 0)
+            return i;
+    return -1;
+}
+
+static int system_open(const char *path)
+{
+    if (fails())
+        return -system_now.error;
+    int index = open_index(path);
+    if (system_now.files && index < 0 && strcmp(path, "/proc/self/maps") != 0)
+        return -ENOENT;
+    int descriptor = index < 0 ? nv_os_linux.open(path) : FAKE_DESCRIPTOR + index;
+    fake_read = 0;
+    system_now.open_now += descriptor >= 0;
+    return descriptor;
+}
+
+static ssize_t system_read(int descriptor, void *buffer, size_t size_bytes)
+{
+    if (fails())
+        return -system_now.error;
+    if (descriptor < FAKE_DESCRIPTOR)
+        return nv_os_linux.read(descriptor, buffer, size_bytes);
+    const char *text = system_now.files[descriptor - FAKE_DESCRIPTOR].text;
+    size_t left = strlen(text) - fake_read;
+    size_t now = left < size_bytes ? left : size_bytes;
+    memcpy(buffer, text + fake_read, now);
+    fake_read += now;
+    return (ssize_t)now;
+}
+
+static void system_close(int descriptor)
+{
+    system_now.open_now--;
+    if (descriptor < FAKE_DESCRIPTOR)
+        nv_os_linux.close(descriptor);
+}
+
+static ssize_t system_readlink(const char *path, char *buffer, size_t size_bytes)
+{
+    if (fails())
+        return -system_now.error;
+    const char *text = text_of(system_now.files, path);
+    if (!text)
+        return system_now.files ? -ENOENT : nv_os_linux.readlink(path, buffer, size_bytes);
+    size_t length = strlen(text) < size_bytes ? strlen(text) : size_bytes;
+    memcpy(buffer, text, length);
+    return (ssize_t)length;
+}
+
+static int system_statx(const char *path, struct statx *answer)
+{
+    if (fails())
+        return -system_now.error;
+    return system_now.statx ? system_now.statx(path, answer) : nv_os_linux.statx(path, answer);
+}
+
+static int system_statfs(const char *path, struct statfs *answer)
+{
+    if (fails())
+        return -system_now.error;
+    return system_now.statfs ? system_now.statfs(path, answer) : nv_os_linux.statfs(path, answer);
+}
+
+static int system_sync(void *start, size_t size_bytes)
+{
+    if (fails())
+        return -system_now.error;
+    system_now.syncs++;
+    system_now.sync_start = (uintptr_t)start;
+    system_now.sync_size_bytes = size_bytes;
+    int result = nv_os_linux.sync(start, size_bytes);
+    if (system_now.sync_errors != 0) {
+        system_now.sync_errors -= system_now.sync_errors > 0;
+        return -system_now.sync_error;
+    }
+    if (result == 0 && system_now.synced)
+        system_now.synced(start, size_bytes);
+    return result;
+}
+
+static int system_check_mapped(void *start, size_t size_bytes)
+{
+    return fails() ? -system_now.error : nv_os_linux.check_mapped(start, size_bytes);
+}
+
+static void *system_reserve(size_t size_bytes)
+{
+    return fails() ? NULL : nv_os_linux.reserve(size_bytes);
+}
+
+static void *system_resize(void *memory, size_t size_bytes)
+{
+    return fails() ? NULL : nv_os_linux.resize(memory, size_bytes);
+}
+
+static void *system_load(const char *library)
+{
+    return system_now.load ? system_now.load(library) : nv_os_linux.load(library);
+}
+
+static void *system_symbol(void *library, const char *name)
+{
+    return system_now.symbol ? system_now.symbol(library, name) : nv_os_linux.symbol(library, name);
+}
+
+static const char *system_environment(const char *name)
+{
+    return system_now.environment ? text_of(system_now.environment, name) : nv_os_linux.environment(name);
+}
+
+static const struct nv_os table = {
+    .open = system_open,
+    .read = system_read,
+    .close = system_close,
+    .readlink = system_readlink,
+    .statx = system_statx,
+    .statfs = system_statfs,
+    .sync = system_sync,
+    .check_mapped = system_check_mapped,
+    .reserve = system_reserve,
+    .resize = system_resize,
+    .load = system_load,
+    .symbol = system_symbol,
+    .environment = system_environment,
+};
+
+void system_begin(void)
+{
+    system_now = (struct system){.error = EIO};
+    nv_os = &table;
+}
+
+void system_end(void)
+{
+    nv_os = &nv_os_linux;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A table of system calls for tests: it counts, it makes the Nth call fail, and it serves files that do not exist. Put in force
+ * by system_begin, taken away by system_end. Used by tests that link the static library.
+ */
+#ifndef TEST_SYSTEM_H
+#define TEST_SYSTEM_H
+
+#include "src/os/os.h"
+
+#include <stdbool.h>
+
+struct fake_file {
+    const char *path;
+    const char *text;
+};
+
+struct system {
+    /* What is to happen. */
+    long fail_at;    /* the number of the call that fails, from 1; 0: none */
+    bool for_good;   /* every later call fails too */
+    int error;       /* with this errno */
+    int sync_error;  /* every msync fails with this errno, after the real one */
+    int sync_errors; /* how often it does; negative: for ever */
+    const struct fake_file *files; /* served instead of what the system has; ends with a path of NULL */
+    int (*statx)(const char *path, struct statx *answer);
+    int (*statfs)(const char *path, struct statfs *answer);
+    const struct fake_file *environment;
+    void *(*load)(const char *library);
+    void *(*symbol)(void *library, const char *name);
+    void (*synced)(void *start, size_t size_bytes); /* told of each msync that succeeded */
+    /* What has happened. */
+    long calls;
+    long failed;
+    long open_now;
+    long syncs;
+    uintptr_t sync_start;
+    size_t sync_size_bytes;
+};
+
+/* The one in force; set its first part between system_begin and the calls under test. */
+extern struct system system_now;
+
+void system_begin(void);
+void system_end(void);
+
+#endif

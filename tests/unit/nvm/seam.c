@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* What the constructor chooses by the environment, and what a token over several domains is bound to. */
+#include "src/nvm/seam.h"
+
+#include "src/cpu/cpu.h"
+#include "src/nvm/engines.h"
+#include "tests/support/memory.h"
+#include "tests/support/system.h"
+
+#include <string.h>
+
+static struct nv_segment segments[3];
+
+static const struct nv_engine *bound_to(NVRTL_DOMAIN a, NVRTL_DOMAIN b, NVRTL_DOMAIN c)
+{
+    struct nv_region region = {0};
+    const NVRTL_DOMAIN domains[] = {a, b, c};
+    for (int i = 0; i < 3; i++)
+        segments[i] = (struct nv_segment){.domain = domains[i], .inode = 5};
+    assert_status(nv_seam->bind(&region, segments, 3), STATUS_SUCCESS);
+    region.engine->release(&region, NULL);
+    return region.engine;
+}
+
+static void mixed_domains(void **state)
+{
+    (void)state;
+    const NVRTL_DOMAIN V = NvrtlDomainVolatile, P = NvrtlDomainPageCache, C = NvrtlDomainCpuCache, M = NvrtlDomainMemory;
+    assert_ptr_equal(bound_to(V, V, V), &nv_engine_volatile);
+    assert_ptr_equal(bound_to(V, M, V), &nv_engine_memory);
+    assert_ptr_equal(bound_to(M, C, V), &nv_engine_cpu_cache);
+    assert_ptr_equal(bound_to(C, V, P), &nv_engine_page_cache);
+    assert_ptr_equal(bound_to(P, M, C), &nv_engine_page_cache);
+}
+
+/* No instruction writes lines back: msync does. */
+static void cpu_without_write_back(void **state)
+{
+    (void)state;
+    const struct nv_cpu *before = nv_cpu;
+    nv_cpu = &nv_cpu_generic;
+    assert_ptr_equal(bound_to(NvrtlDomainCpuCache, NvrtlDomainCpuCache, NvrtlDomainCpuCache), &nv_engine_page_cache);
+    assert_ptr_equal(bound_to(NvrtlDomainMemory, NvrtlDomainMemory, NvrtlDomainMemory), &nv_engine_memory);
+    nv_cpu = before;
+}
+
+static char loaded[2][64];
+static int loads;
+static struct nv_seam other = {.version = NV_SEAM_VERSION, .verified = true};
+static bool refuse_to_serve;
+
+static const struct nv_seam *entry(const struct nv_runtime *runtime)
+{
+    assert_int_equal(runtime->version, NV_SEAM_VERSION);
+    assert_non_null(runtime->plain);
+    assert_non_null(runtime->resolve);
+    return refuse_to_serve ? NULL : &other;
+}
+
+static const char *loads_only;
+
+static void *fake_load(const char *library)
+{
+    strncpy(loaded[loads++ % 2], library, 63);
+    return loads_only && strcmp(library, loads_only) == 0 ? (void *)1 : NULL;
+}
+
+static bool without_entry;
+
+static void *fake_symbol(void *library, const char *name)
+{
+    assert_ptr_equal(library, (void *)1);
+    assert_string_equal(name, "nvrtl_verifier_seam");
+    const struct nv_seam *(*function)(const struct nv_runtime *) = entry;
+    return without_entry ? NULL : *(void **)&function;
+}
+
+static const struct nv_seam *chosen(const char *verifier, const char *path, const char *domain)
+{
+    const struct fake_file environment[] = {
+        {"NVRTL_VERIFIER", verifier}, {"NVRTL_VERIFIER_PATH", path}, {"NVRTL_DOMAIN", domain}, {NULL, NULL}};
+    system_begin();
+    system_now.environment = environment;
+    system_now.load = fake_load;
+    system_now.symbol = fake_symbol;
+    loads = 0;
+    const struct nv_seam *seam = nv_seam_choose();
+    system_end();
+    return seam;
+}
+
+static void not_verified(void **state)
+{
+    (void)state;
+    assert_ptr_equal(chosen(NULL, NULL, NULL), nv_seam);
+    assert_ptr_equal(chosen("1", "/v", NULL), nv_seam); /* not the supervisor's */
+    assert_int_equal(loads, 0);
+    assert_true(chosen(NULL, NULL, "memory")->forced);
+    assert_ptr_equal(chosen(NULL, NULL, "nonsense"), nv_seam);
+}
+
+static void verified(void **state)
+{
+    (void)state;
+    loads_only = "/v/libnvrtl-verifier.so";
+    assert_ptr_equal(chosen("@socket", "/v", "memory"), &other);
+    assert_int_equal(loads, 1);
+    loads_only = "libnvrtl-verifier.so";
+    assert_ptr_equal(chosen("@socket", NULL, NULL), &other);
+    assert_ptr_equal(chosen("@socket", "/elsewhere", NULL), &other);
+    assert_int_equal(loads, 2);
+}
+
+static void expect_only_msync(void)
+{
+    struct nv_region region = {0};
+    const struct nv_seam *seam = chosen("@socket", NULL, NULL);
+    segments[0] = (struct nv_segment){.domain = NvrtlDomainMemory, .inode = 5};
+    assert_status(seam->bind(&region, segments, 1), STATUS_SUCCESS);
+    assert_ptr_equal(region.engine, &nv_engine_page_cache);
+    region.engine->release(&region, NULL);
+}
+
+/* The verifier cannot serve: every token is bound to msync, which the supervisor sees. */
+static void verifier_missing(void **state)
+{
+    (void)state;
+    loads_only = NULL;
+    expect_only_msync();
+    loads_only = "libnvrtl-verifier.so";
+    without_entry = true;
+    expect_only_msync();
+    without_entry = false;
+    refuse_to_serve = true;
+    expect_only_msync();
+    refuse_to_serve = false;
+    other.version = NV_SEAM_VERSION + 1;
+    expect_only_msync();
+    other.version = NV_SEAM_VERSION;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(mixed_domains), cmocka_unit_test(cpu_without_write_back), cmocka_unit_test(not_verified),
+        cmocka_unit_test(verified),      cmocka_unit_test(verifier_missing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

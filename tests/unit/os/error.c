@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* The statuses of failed flushes, by errno. */
+#include "src/os/os.h"
+#include "tests/support/memory.h"
+
+#include <errno.h>
+
+static void statuses(void **state)
+{
+    (void)state;
+    static const struct {
+        int error;
+        NTSTATUS status;
+    } rows[] = {
+        {EIO, STATUS_IO_DEVICE_ERROR},      {ENOSPC, STATUS_DISK_FULL},
+        {EDQUOT, STATUS_DISK_FULL},         {EROFS, STATUS_MEDIA_WRITE_PROTECTED},
+        {EPERM, STATUS_ACCESS_DENIED},      {EACCES, STATUS_ACCESS_DENIED},
+        {EBADF, STATUS_INVALID_HANDLE},     {EINVAL, STATUS_INVALID_DEVICE_REQUEST},
+        {ENODEV, STATUS_VOLUME_DISMOUNTED}, {ENXIO, STATUS_VOLUME_DISMOUNTED},
+        {ESTALE, STATUS_VOLUME_DISMOUNTED}, {ESHUTDOWN, STATUS_VOLUME_DISMOUNTED},
+        {EFAULT, STATUS_ACCESS_VIOLATION},  {ENOMEM, STATUS_INSUFFICIENT_RESOURCES},
+        {EOPNOTSUPP, STATUS_NOT_SUPPORTED}, {EPIPE, STATUS_PIPE_BROKEN},
+        {EXFULL, STATUS_UNSUCCESSFUL},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_status(nv_os_status(-rows[i].error), rows[i].status);
+}
+
+/* No call of ours may change the program's errno. */
+static void errno_is_left_alone(void **state)
+{
+    (void)state;
+    struct statx file;
+    errno = 12345;
+    assert_int_equal(nv_os->open("/no/such/file"), -ENOENT);
+    assert_int_equal(nv_os->statx("/no/such/file", &file), -ENOENT);
+    assert_int_equal(nv_os->sync((void *)PAGE, PAGE), -ENOMEM);
+    assert_int_equal(nv_os->check_mapped((void *)PAGE, PAGE), -ENOMEM);
+    assert_int_equal(nv_os->read(-1, &file, 1), -EBADF);
+    nv_os->close(-1);
+    assert_null(nv_os->reserve(SIZE_MAX / 2));
+    assert_int_equal(errno, 12345);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(statuses),
+        cmocka_unit_test(errno_is_left_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
