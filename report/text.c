@@ -139,8 +139,8 @@ static void put_sample(const struct writer *writer, const struct nv_finding *fin
     for (size_t at = 0; at < count; at += ROW_BYTES) {
         size_t row = count - at < ROW_BYTES ? count - at : ROW_BYTES;
         const uint8_t *view = finding->view + at, *durable = finding->durable + at;
-        put_row(writer, at ? "" : "written", finding->offset + at, view, durable, row, RED);
-        put_row(writer, at ? "" : "durable", finding->offset + at, durable, view, row, GREEN);
+        put_row(writer, "written", finding->offset + at, view, durable, row, RED);
+        put_row(writer, "durable", finding->offset + at, durable, view, row, GREEN);
     }
 }
 

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tests report/text.c against NAME.txt beside this file. With --accept it rewrites them instead: read the difference before
+ * you commit it.
+ */
+#include "sample.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char *folder;
+static bool accept;
+
+/* Compare what is written of the report with NAME.txt, and free the report. */
+static void expect(struct nv_report *report, const char *name, bool colour)
+{
+    char path[4096], expected[16384] = "", *written = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&written, &size);
+    assert_true(nv_report_text(report, out, colour));
+    fclose(out);
+    nv_report_free(report);
+    snprintf(path, sizeof path, "%s/%s.txt", folder, name);
+    FILE *file = fopen(path, accept ? "w" : "r");
+    assert_non_null(file);
+    if (accept)
+        fputs(written, file);
+    else
+        assert_true(fread(expected, 1, sizeof expected - 1, file) < sizeof expected - 1);
+    fclose(file);
+    if (!accept)
+        assert_string_equal(written, expected);
+    free(written);
+}
+
+static void complete(void **state)
+{
+    (void)state;
+    struct nv_report *report = nv_report_new();
+    assert_true(nv_sample_fill(report));
+    expect(report, "complete", false);
+}
+
+static void complete_in_colour(void **state)
+{
+    (void)state;
+    struct nv_report *report = nv_report_new();
+    assert_true(nv_sample_fill(report));
+    expect(report, "colour", true);
+}
+
+static void clean(void **state)
+{
+    (void)state;
+    struct nv_report *report = nv_report_new();
+    assert_true(nv_sample_fill(report));
+    static const bool none[2] = {false};
+    nv_report_keep(report, none);
+    expect(report, "clean", false);
+}
+
+static void after_a_power_failure(void **state)
+{
+    (void)state;
+    struct nv_report *report = nv_report_new();
+    report->power_failure = true;
+    report->files_watched = 1;
+    report->bytes_watched = 1023;
+    report->exit_status = 137;
+    expect(report, "power-failure", false);
+}
+
+static void nothing_known(void **state)
+{
+    (void)state;
+    expect(nv_report_new(), "nothing", false);
+}
+
+/* Names that would talk to the terminal, places that nobody knows, half a row of bytes, sizes of all magnitudes. */
+static void awkward(void **state)
+{
+    (void)state;
+    struct nv_report *report = nv_report_new();
+    struct nv_finding *finding =
+        nv_sample_finding(NV_RULE_NOT_FLUSHED, "a\033[31m\nb\xff\xc3\xa9\xe2\x82\xc2\x9b\x7f", "/lib/a\tb.so", NULL);
+    finding->offset = UINT64_C(0x123456789a);
+    finding->length_bytes = 1;
+    finding->total_bytes = (UINT64_C(5) << 30) + 1;
+    finding->count = 2;
+    finding->sample_bytes = 20;
+    memset(finding->durable + 3, 0xee, 4);
+    assert_true(nv_stack_push(&finding->write_stack, "/lib/a\tb.so", 0x1234));
+    assert_true(nv_sample_name(&finding->write_stack.frames[0], "small_and_inlined", "x.h", 3));
+    assert_true(nv_sample_name(&finding->write_stack.frames[1], "f", "x.c", 0));
+    finding->flush_stack.count = 1; /* a frame of which nothing is known */
+    assert_true(nv_report_add(report, finding));
+    finding = nv_sample_finding(NV_RULE_TOKEN_MISUSE, NULL, NULL, NULL);
+    finding->count = 7;
+    finding->severity = NV_SEVERITY_NOTE;
+    assert_true(nv_report_add(report, finding));
+    report->bytes_watched = UINT64_C(1048575);
+    report->bytes_made_durable = UINT64_MAX;
+    expect(report, "awkward", false);
+}
+
+static void a_failed_write_is_told(void **state)
+{
+    (void)state;
+    struct nv_report *report = nv_report_new();
+    FILE *full = fopen("/dev/full", "w");
+    assert_non_null(full);
+    assert_false(nv_report_text(report, full, false));
+    assert_false(nv_report_json(report, full));
+    fclose(full);
+    nv_report_free(report);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(complete),
+        cmocka_unit_test(complete_in_colour),
+        cmocka_unit_test(clean),
+        cmocka_unit_test(after_a_power_failure),
+        cmocka_unit_test(nothing_known),
+        cmocka_unit_test(awkward),
+        cmocka_unit_test(a_failed_write_is_told),
+    };
+    if (argc < 2) {
+        fputs("usage: text FOLDER [--accept]\n", stderr);
+        return 2;
+    }
+    folder = argv[1];
+    accept = argc > 2 && strcmp(argv[2], "--accept") == 0;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
