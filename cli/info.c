@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* nvrtl info: what this machine and each file offer to make data durable. It maps the files and writes nothing to them. */
+/* nvrtl info: what this machine and each file offer to make data durable. It maps the files and writes nothing. */
 #include "cli/command.h"
 #include "cli/config.h"
 #include "src/cpu/cpu.h"

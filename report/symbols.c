@@ -169,22 +169,41 @@ static void fill_functions(const struct symboliser *symboliser, Dwarf_Die *unit,
     free(scopes);
 }
 
+/* The compilation unit of an address: by .debug_aranges, else (clang writes none) the one that says it is there. */
+static Dwarf_Die *find_unit(const struct module *module, Dwarf_Addr address, Dwarf_Addr *bias)
+{
+    Dwarf_Die *unit = dwfl_module_addrdie(module->handle, address, bias);
+    if (unit)
+        return unit;
+    while ((unit = dwfl_module_nextcu(module->handle, unit, bias)))
+        if (dwarf_haspc(unit, address - *bias) > 0)
+            break;
+    return unit;
+}
+
+static void fill_line(const struct symboliser *symboliser, Dwarf_Die *unit, Dwarf_Addr address, struct nv_frame *frame)
+{
+    Dwarf_Attribute memory;
+    int number = 0;
+    Dwarf_Line *line = dwarf_getsrc_die(unit, address);
+    if (!line || dwarf_lineno(line, &number) != 0 || number <= 0)
+        return;
+    const char *compiled_in = dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &memory));
+    frame->source = source_path(symboliser, compiled_in, dwarf_linesrc(line, NULL, NULL));
+    frame->line = (unsigned)number;
+}
+
 /* Offsets are return addresses: the call is the instruction before. */
 static void place_fill(const struct symboliser *symboliser, const struct module *module, struct place *place)
 {
     struct nv_frame *innermost = &place->lines.frames[0];
     Dwarf_Addr address = place->offset + module->bias - (place->offset != 0), bias;
     place->lines.count = 1;
-    Dwfl_Line *line = dwfl_module_getsrc(module->handle, address);
-    if (line) {
-        int number = 0;
-        const char *name = dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL);
-        innermost->source = number > 0 ? source_path(symboliser, dwfl_line_comp_dir(line), name) : NULL;
-        innermost->line = number > 0 ? (unsigned)number : 0;
-    }
-    Dwarf_Die *unit = dwfl_module_addrdie(module->handle, address, &bias);
-    if (unit)
+    Dwarf_Die *unit = find_unit(module, address, &bias);
+    if (unit) {
+        fill_line(symboliser, unit, address - bias, innermost);
         fill_functions(symboliser, unit, address - bias, &place->lines);
+    }
     if (innermost->function || place->lines.count > 1)
         return;
     const char *symbol = dwfl_module_addrname(module->handle, address);

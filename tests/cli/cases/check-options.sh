@@ -3,7 +3,8 @@
 plain() { nvrtl "$@" | grep -e '^program:' -e '^folders' -e '^globs' -e '^domain [0-9]' | sed 's/, verifier .*//'; }
 plain check -- program
 plain check program --domain=memory -- --help
-plain check --dir=a --dir b --files='*.db' --files '*.wal' --domain=page-cache --fs=posix --view=overlay --scratch /var/tmp -- program -x
+plain check --dir=a --dir b --files='*.db' --files '*.wal' --domain=page-cache \
+    --fs=posix --view=overlay --scratch /var/tmp -- program -x
 plain check --domain=memory --fs=journaled --view=copy program
 plain check --domain=cpu-cache --view=auto program
 mkdir here

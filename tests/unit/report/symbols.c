@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests report/symbols.c on this program itself, on copies of it without debug information and without symbols, and on what is
- * no module at all. usage: symbols [WITHOUT-DEBUG WITHOUT-SYMBOLS]
+ * Tests report/symbols.c on this program itself, on copies of it without debug information and without symbols, and on
+ * what is no module at all. usage: symbols [WITHOUT-DEBUG WITHOUT-SYMBOLS]
  */
 #include "sample.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests report/text.c against NAME.txt beside this file. With --accept it rewrites them instead: read the difference before
- * you commit it.
+ * Tests report/text.c against NAME.out beside this file. With --accept it rewrites them instead: read the difference
+ * before you commit it.
  */
 #include "sample.h"
 
@@ -15,7 +15,7 @@
 static const char *folder;
 static bool accept;
 
-/* Compare what is written of the report with NAME.txt, and free the report. */
+/* Compare what is written of the report with NAME.out, and free the report. */
 static void expect(struct nv_report *report, const char *name, bool colour)
 {
     char path[4096], expected[16384] = "", *written = NULL;
@@ -24,7 +24,7 @@ static void expect(struct nv_report *report, const char *name, bool colour)
     assert_true(nv_report_text(report, out, colour));
     fclose(out);
     nv_report_free(report);
-    snprintf(path, sizeof path, "%s/%s.txt", folder, name);
+    snprintf(path, sizeof path, "%s/%s.out", folder, name);
     FILE *file = fopen(path, accept ? "w" : "r");
     assert_non_null(file);
     if (accept)
