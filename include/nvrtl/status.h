@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The NTSTATUS values that nvrtl returns, or that its callers compare with. The high two bits are the severity: 00 success,
- * 01 information, 10 warning, 11 error; so every failure is negative.
+ * The NTSTATUS values that nvrtl returns, or that its callers compare with. The high two bits are the severity: 00
+ * success, 01 information, 10 warning, 11 error; so every failure is negative.
  */
 #ifndef NVRTL_STATUS_H
 #define NVRTL_STATUS_H
