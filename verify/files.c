@@ -148,6 +148,7 @@ static const struct nv_file_map *remap(struct nv_file *file, uint64_t end)
         free(longer);
         return NULL;
     }
+    longer->shorter = map;
     atomic_store_explicit(&file->map, longer, memory_order_release);
     return longer->bytes >= end ? longer : NULL;
 }

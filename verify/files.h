@@ -7,11 +7,12 @@
 #include "verify/flight.h"
 #include "verify/ledger.h"
 
-/* A file as far as it is mapped. Never unmapped, and never changed once it is seen. */
+/* A file as far as it is mapped. Never unmapped or freed, and never changed once it is seen. */
 struct nv_file_map {
     uint64_t bytes; /* a multiple of the line; both mappings reach that far */
     char *durable;
     struct nv_line_record *lines;
+    struct nv_file_map *shorter; /* the one before it, which others may still use */
 };
 
 struct nv_file {

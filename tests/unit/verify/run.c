@@ -28,7 +28,7 @@
 struct nv_ledger *run_ledger;
 const struct nv_seam *run_seam;
 unsigned run_plain_binds, run_plain_drains;
-bool run_deaf;
+_Atomic bool run_deaf;
 
 static int listener, ledger_fd;
 static struct run_file files[FILES];

@@ -66,17 +66,17 @@ static void child_has_a_run_of_its_own(void **state)
     assert_memory_equal(other->durable, "child", 5);
 }
 
-static void *keep_busy(void *unused)
+static void *keep_busy(void *argument)
 {
     struct nv_region taken;
 
     while (!stop) {
         run_token(file->view, 4096, &taken);
-        run_write(&taken, file->view + 1024, "busy", 4, WRITE_NV_MEMORY_FLAG_PERSIST);
+        run_write(&taken, file->view + 1024 + 8 * (intptr_t)argument, "busy", 4, WRITE_NV_MEMORY_FLAG_PERSIST);
         run_seam->refuse(NV_REFUSED_FLAGS, "RtlFlushNonVolatileMemory", NULL, NULL, 0, (const void *)0x5001);
         run_seam->ignore(file->view, 8);
     }
-    return unused;
+    return argument;
 }
 
 static int use_everything(void)
@@ -95,8 +95,8 @@ static void no_lock_is_held_in_the_child(void **state)
     pthread_t threads[2];
 
     (void)state;
-    for (int i = 0; i < 2; i++)
-        pthread_create(&threads[i], NULL, keep_busy, NULL);
+    for (intptr_t i = 0; i < 2; i++)
+        pthread_create(&threads[i], NULL, keep_busy, (void *)i);
     for (int i = 0; i < 100; i++)
         in_child(use_everything);
     stop = true;
