@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The bytes of one file in both images: comparing them, and bringing the view's to the durable one. Holes cost nothing, and only
+ * blocks that differ are written. Called for each sync, and at the end of a run.
+ */
+#include "supervise/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* One side of a comparison: a descriptor, its size, and the extent of data found last. */
+struct side {
+    int fd;
+    uint64_t size_bytes;
+    uint64_t data_start, data_end;
+    uint8_t *buffer;
+};
+
+static int side_open(struct side *side, int fd, uint8_t *buffer)
+{
+    struct stat status;
+
+    if (fd < 0)
+        return fd;
+    if (fstat(fd, &status))
+        return -errno;
+    *side = (struct side){.fd = fd, .size_bytes = (uint64_t)status.st_size, .buffer = buffer};
+    return 0;
+}
+
+/* Find the first extent of data that ends behind `position`; a file system that cannot tell has data everywhere. */
+static void side_seek(struct side *side, uint64_t position)
+{
+    off_t start, end;
+
+    if (position < side->data_end)
+        return;
+    side->data_start = side->data_end = UINT64_MAX;
+    if (position >= side->size_bytes)
+        return;
+    start = lseek(side->fd, (off_t)position, SEEK_DATA);
+    if (start < 0 && errno == ENXIO)
+        return;
+    if (start < 0)
+        start = (off_t)position;
+    end = lseek(side->fd, start, SEEK_HOLE);
+    side->data_start = (uint64_t)start;
+    side->data_end = end < 0 ? side->size_bytes : (uint64_t)end;
+}
+
+/* Read a chunk; what lies behind the end is zero. */
+static int side_read(const struct side *side, uint64_t offset, size_t length)
+{
+    size_t done = 0;
+
+    while (side->fd >= 0 && done < length) {
+        ssize_t got = pread(side->fd, side->buffer + done, length - done, (off_t)(offset + done));
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -errno;
+        if (!got)
+            break;
+        done += (size_t)got;
+    }
+    memset(side->buffer + done, 0, length - done);
+    return 0;
+}
+
+/* The next chunk, at or behind *offset, where either side has data. False when there is none before `to`. */
+static bool next_chunk(struct side *view, struct side *durable, uint64_t to, uint64_t *offset, size_t *length)
+{
+    uint64_t start, end;
+
+    side_seek(view, *offset);
+    side_seek(durable, *offset);
+    start = view->data_start < durable->data_start ? view->data_start : durable->data_start;
+    if (start < *offset)
+        start = *offset;
+    if (start >= to)
+        return false;
+    start &= ~(NV_BLOCK_BYTES - 1);
+    end = start + NV_CHUNK_BYTES;
+    *offset = start;
+    *length = (size_t)((end < to ? end : to) - start);
+    return true;
+}
+
+/* A file or a folder may be compared with nothing at all: a file that has no durable image yet. */
+static int open_sides(struct nv_image *image, struct nv_object *object, struct side *view, struct side *durable)
+{
+    int status = side_open(view, nv_object_view(image, object), image->buffers);
+
+    if (status)
+        return status;
+    return side_open(durable, nv_object_durable(image, object), (uint8_t *)image->buffers + NV_CHUNK_BYTES);
+}
+
+static int write_run(const struct side *durable, const uint8_t *bytes, size_t length, uint64_t offset)
+{
+    while (length) {
+        ssize_t put = pwrite(durable->fd, bytes, length, (off_t)offset);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return errno == EBADF ? -EACCES : -errno;
+        bytes += put;
+        length -= (size_t)put;
+        offset += (uint64_t)put;
+    }
+    return 0;
+}
+
+/* A bit for each block; without memory for it the difference is only told less exactly. */
+static void note_synced(struct nv_object *object, uint64_t offset, uint64_t length)
+{
+    uint64_t last = (offset + length - 1) / NV_BLOCK_BYTES;
+
+    if (last >= object->synced_block_bits) {
+        uint64_t bits = (last + 1 + 4096) * 2 / 8 * 8;
+        uint8_t *grown = realloc(object->synced_blocks, (size_t)(bits / 8));
+
+        if (!grown)
+            return;
+        memset(grown + object->synced_block_bits / 8, 0, (size_t)((bits - object->synced_block_bits) / 8));
+        object->synced_blocks = grown;
+        object->synced_block_bits = bits;
+    }
+    for (uint64_t block = offset / NV_BLOCK_BYTES; block <= last; block++)
+        object->synced_blocks[block / 8] |= (uint8_t)(1u << (block % 8));
+}
+
+bool nv_content_was_synced(const struct nv_object *object, uint64_t offset)
+{
+    uint64_t block = offset / NV_BLOCK_BYTES;
+
+    return block < object->synced_block_bits && (object->synced_blocks[block / 8] >> (block % 8) & 1);
+}
+
+/* Write the blocks of a chunk that differ, neighbours together. */
+static int copy_chunk(struct nv_image *image, struct nv_object *object, const struct side *view, const struct side *durable,
+                      uint64_t offset, size_t length)
+{
+    size_t at = 0;
+
+    while (at < length) {
+        size_t run = 0;
+        int status;
+
+        while (at + run < length) {
+            size_t block = length - at - run < NV_BLOCK_BYTES ? length - at - run : NV_BLOCK_BYTES;
+
+            if (!memcmp(view->buffer + at + run, durable->buffer + at + run, block))
+                break;
+            run += block;
+        }
+        if (!run) {
+            at += NV_BLOCK_BYTES;
+            continue;
+        }
+        status = write_run(durable, view->buffer + at, run, offset + at);
+        if (status)
+            return status;
+        note_synced(object, offset + at, run);
+        image->bytes_made_durable += run;
+        object->written = true;
+        at += run;
+    }
+    return 0;
+}
+
+static int copy_range(struct nv_image *image, struct nv_object *object, struct side *view, struct side *durable,
+                      uint64_t from, uint64_t to)
+{
+    uint64_t offset = from & ~(NV_BLOCK_BYTES - 1);
+    size_t length;
+
+    while (next_chunk(view, durable, to, &offset, &length)) {
+        int status = side_read(view, offset, length);
+
+        if (!status)
+            status = side_read(durable, offset, length);
+        if (!status)
+            status = copy_chunk(image, object, view, durable, offset, length);
+        if (status)
+            return status;
+        offset += length;
+    }
+    return 0;
+}
+
+int nv_content_sync(struct nv_image *image, struct nv_object *object, uint64_t from, uint64_t to)
+{
+    struct side view = {0}, durable = {0};
+    int status = open_sides(image, object, &view, &durable);
+
+    if (status)
+        return status;
+    if (to < UINT64_MAX - NV_BLOCK_BYTES)
+        to = (to + NV_BLOCK_BYTES - 1) & ~(NV_BLOCK_BYTES - 1);
+    if (to > view.size_bytes)
+        to = view.size_bytes;
+    if (durable.size_bytes > view.size_bytes) {
+        if (ftruncate(durable.fd, (off_t)view.size_bytes))
+            return -errno;
+        durable.size_bytes = view.size_bytes;
+        object->written = true;
+    }
+    status = from < to ? copy_range(image, object, &view, &durable, from, to) : 0;
+    if (status)
+        return status;
+    if (durable.size_bytes < view.size_bytes) {
+        if (ftruncate(durable.fd, (off_t)view.size_bytes))
+            return -errno;
+        object->written = true;
+    }
+    object->durable_bytes = view.size_bytes;
+    nv_lines_committed(object, from, to);
+    return 0;
+}
+
+int nv_content_attributes(struct nv_image *image, struct nv_object *object, bool times)
+{
+    struct stat view, durable;
+    int from = nv_object_view(image, object), to = nv_object_durable(image, object);
+
+    if (from < 0 || to < 0)
+        return from < 0 ? from : to;
+    if (fstat(from, &view) || fstat(to, &durable))
+        return -errno;
+    if (!geteuid() && (view.st_uid != durable.st_uid || view.st_gid != durable.st_gid) &&
+        fchown(to, view.st_uid, view.st_gid))
+        return -errno;
+    if ((view.st_mode ^ durable.st_mode) & 07777 && fchmod(to, view.st_mode & 07777))
+        return -errno;
+    if (times && (view.st_mtim.tv_sec != durable.st_mtim.tv_sec || view.st_mtim.tv_nsec != durable.st_mtim.tv_nsec) &&
+        futimens(to, (struct timespec[]){view.st_atim, view.st_mtim}))
+        return -errno;
+    return 0;
+}
+
+/* Visit the differing lines of a chunk, neighbours together. */
+static int compare_chunk(const struct side *view, const struct side *durable, uint64_t offset, size_t length,
+                         nv_difference_visitor *visit, void *context)
+{
+    size_t at = 0;
+
+    if (!memcmp(view->buffer, durable->buffer, length))
+        return 0;
+    while (at < length) {
+        size_t run = 0;
+        int status;
+
+        while (at + run < length) {
+            size_t line = length - at - run < 64 ? length - at - run : 64;
+
+            if (!memcmp(view->buffer + at + run, durable->buffer + at + run, line))
+                break;
+            run += line;
+        }
+        status = run ? visit(context, offset + at, run, view->buffer + at, durable->buffer + at) : 0;
+        if (status)
+            return status;
+        at += run ? run : 64;
+    }
+    return 0;
+}
+
+/* Of two sizes: what one file has and the other has not, when no byte of it told so already. */
+static int compare_sizes(const struct side *view, const struct side *durable, uint64_t last_difference,
+                         nv_difference_visitor *visit, void *context)
+{
+    if (view->size_bytes < durable->size_bytes)
+        return visit(context, view->size_bytes, durable->size_bytes - view->size_bytes, NULL, NULL);
+    if (view->size_bytes > durable->size_bytes && last_difference <= durable->size_bytes)
+        return visit(context, durable->size_bytes, view->size_bytes - durable->size_bytes, NULL, NULL);
+    return 0;
+}
+
+struct last_difference {
+    nv_difference_visitor *visit;
+    void *context;
+    uint64_t end;
+};
+
+static int remember_last(void *context, uint64_t offset, uint64_t length, const uint8_t *view, const uint8_t *durable)
+{
+    struct last_difference *last = context;
+
+    last->end = offset + length;
+    return last->visit(last->context, offset, length, view, durable);
+}
+
+int nv_content_compare(struct nv_image *image, struct nv_object *object, nv_difference_visitor *visit, void *context)
+{
+    struct last_difference last = {visit, context, 0};
+    struct side view, durable = {.fd = -1, .buffer = (uint8_t *)image->buffers + NV_CHUNK_BYTES};
+    uint64_t offset = 0;
+    size_t length;
+    int status = side_open(&view, nv_object_view(image, object), image->buffers);
+
+    if (!status && (object->names || object->nameless))
+        status = side_open(&durable, nv_object_durable(image, object), durable.buffer);
+    if (status)
+        return status;
+    while (next_chunk(&view, &durable, view.size_bytes, &offset, &length)) {
+        status = side_read(&view, offset, length);
+        if (!status)
+            status = side_read(&durable, offset, length);
+        if (!status)
+            status = compare_chunk(&view, &durable, offset, length, remember_last, &last);
+        if (status)
+            return status;
+        offset += length;
+    }
+    return compare_sizes(&view, &durable, last.end, visit, context);
+}

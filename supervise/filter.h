@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Which system calls of the program are told to the supervisor, and which are denied. */
+#ifndef NV_FILTER_H
+#define NV_FILTER_H
+
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct nv_filter_options {
+    int reserved_first;      /* descriptors from here on are told of when written to */
+    int tell_read_only_opens; /* the view is an overlay */
+};
+
+/* Build the program of the filter: to be freed. NULL: no memory, or libseccomp failed. */
+struct sock_filter;
+struct nv_filter {
+    struct sock_filter *instructions;
+    unsigned short count;
+};
+int nv_filter_build(const struct nv_filter_options *options, struct nv_filter *filter);
+/* In the child: install it. The listener's descriptor, or a negative errno. */
+int nv_filter_install(const struct nv_filter *filter);
+
+#endif

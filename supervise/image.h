@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The two images of the files at stake: the view, which the program uses, and the durable image, the files themselves. The image
+ * knows every file by its inode in the view, and the names that it has in the durable image.
+ *
+ * One thread (the supervisor) uses it. Functions that can fail return 0 or a negative errno.
+ */
+#ifndef NV_IMAGE_H
+#define NV_IMAGE_H
+
+#include "supervise/run.h"
+#include "verify/ledger.h"
+
+#include <sys/stat.h>
+
+#define NV_BLOCK_BYTES ((uint64_t)4096) /* what a system call makes durable is compared and copied by blocks */
+
+struct nv_object;
+
+/* One folder at stake. */
+struct nv_folder {
+    char *path;      /* absolute, without symbolic links */
+    int real;        /* the durable image's folder */
+    int view;        /* the view's, mounted over it */
+    uint64_t device; /* of the view */
+    bool own_device; /* no file outside the view has that device */
+    struct nv_object *root;
+};
+
+/* A name in the durable image. */
+struct nv_entry {
+    char *name;
+    struct nv_object *parent, *object;
+    struct nv_entry *next_sibling, *previous_sibling; /* in the parent */
+    struct nv_entry *next_name;                       /* of the object */
+    struct nv_entry *next_hash;
+    uint64_t seen; /* the last listing that still had it */
+};
+
+/* A file, folder, symbolic link or other node of the view. */
+struct nv_object {
+    uint64_t device, inode, birth_ns; /* in the view */
+    mode_t type;                      /* S_IFMT bits */
+    struct nv_folder *folder;
+    struct nv_entry *names;    /* in the durable image */
+    struct nv_entry *children; /* of a folder, in the durable image */
+    struct nv_object *next_hash, *next, *previous;
+
+    int durable, view; /* descriptors, or -1 */
+    bool nameless;     /* durable without a name: `durable` is all there is of it, and stays open */
+    bool excluded;     /* mounted through from the files themselves: the same in both images */
+    bool unjudged;     /* something that made it durable could not be seen */
+    bool sync_when_named; /* a folder that was synced before it had a durable name (posix) */
+    bool new_metadata; /* it was created in the run, and no sync of it has completed */
+    uint64_t real_change_ns, view_change_ns; /* ctime of the file, mtime of the copy, when the run began */
+    bool written;                            /* the run has changed the durable file */
+    bool same;                               /* at the end: judged, and equal in both images */
+    bool foreign;                            /* at the end: another program has changed the durable file */
+    uint64_t durable_bytes;                  /* size of the durable file */
+    uint8_t *synced_blocks;                  /* a bit for each block that a sync ever copied */
+    uint64_t synced_block_bits;
+
+    int watch; /* of a folder: inotify's number, or -1 */
+    bool dirty, dirty_below;
+    uint64_t listed; /* the last gathering that listed it */
+    uint64_t wanted; /* the gathering that gives it a name */
+
+    uint32_t verifier_file; /* its number in the ledger, or 0 */
+    int lines_fd;
+    struct nv_line_record *lines;
+    uint64_t lines_bytes;
+};
+
+struct nv_image {
+    enum nv_file_system_model model;
+    struct nv_folder *folders;
+    size_t folder_count;
+    struct nv_object *objects;
+    struct nv_object **object_hash;
+    struct nv_entry **entry_hash;
+    size_t object_buckets, entry_buckets, object_count, entry_count;
+    size_t descriptors, descriptors_max;
+
+    int notify; /* inotify */
+    struct nv_object **watched;
+    size_t watched_count;
+    uint64_t listing; /* counts gatherings */
+    bool adopt_views; /* gathering opens what it finds under a new name: the end of the run */
+    unsigned aside;   /* counts temporary names */
+    void *buffers;    /* two of NV_CHUNK_BYTES, for comparing */
+
+    uint64_t bytes_made_durable, syncs, tokens;
+    struct nv_object **verifier_files; /* [id - 1] */
+    size_t verifier_file_count;
+};
+
+/* image.c: the table */
+int nv_image_init(struct nv_image *image, enum nv_file_system_model model);
+void nv_image_free(struct nv_image *image);
+struct nv_object *nv_image_find(const struct nv_image *image, uint64_t device, uint64_t inode);
+/* Find the view's file, or take it in. A different birth time means that the inode number was used again. */
+struct nv_object *nv_image_object(struct nv_image *image, struct nv_folder *folder, const struct statx *view);
+struct nv_entry *nv_image_entry(const struct nv_image *image, const struct nv_object *parent, const char *name);
+int nv_image_link(struct nv_image *image, struct nv_object *parent, const char *name, struct nv_object *object);
+void nv_image_unlink(struct nv_image *image, struct nv_entry *entry);
+/* The path of a name in its folder ("" for the root). -ENAMETOOLONG when it does not fit. */
+int nv_entry_path(const struct nv_entry *entry, char *path, size_t path_bytes);
+int nv_object_path(const struct nv_object *object, char *path, size_t path_bytes);
+/* Descriptors: of the durable file (read and write; a folder's read only), and of the view's (read). */
+int nv_object_durable(struct nv_image *image, struct nv_object *object);
+int nv_object_view(struct nv_image *image, struct nv_object *object);
+void nv_object_adopt_view(struct nv_image *image, struct nv_object *object, int fd);
+void nv_object_forget_descriptors(struct nv_image *image, struct nv_object *object);
+/* Close what can be opened again, when too much is open. Called between syncs, when no descriptor is in use. */
+void nv_image_make_room(struct nv_image *image);
+uint64_t nv_statx_device(const struct statx *status);
+uint64_t nv_statx_birth(const struct statx *status);
+#define NV_STATX_MASK (STATX_BASIC_STATS | STATX_BTIME)
+
+/* content.c: bytes */
+#define NV_CHUNK_BYTES ((size_t)262144)
+/* Make [from, to) of the file durable as it is in the view; with to == UINT64_MAX, also its size. */
+int nv_content_sync(struct nv_image *image, struct nv_object *object, uint64_t from, uint64_t to);
+/* Mode, owner and times of the view's file, to the durable one. */
+int nv_content_attributes(struct nv_image *image, struct nv_object *object, bool times);
+bool nv_content_was_synced(const struct nv_object *object, uint64_t offset);
+/* Call `differs` for each differing run of lines, in order; `view_bytes` is the view's size. */
+typedef int nv_difference_visitor(void *context, uint64_t offset, uint64_t length_bytes, const uint8_t *view,
+                                  const uint8_t *durable);
+int nv_content_compare(struct nv_image *image, struct nv_object *object, nv_difference_visitor *visit, void *context);
+
+/* names.c: names */
+enum nv_change_kind { NV_NAME_NEW, NV_NAME_GONE };
+struct nv_change {
+    enum nv_change_kind kind;
+    struct nv_object *folder; /* the parent */
+    char *name;
+    struct nv_object *object; /* that has the name now, or had it */
+};
+struct nv_changes {
+    struct nv_change *items;
+    size_t count, capacity;
+};
+int nv_names_watch(struct nv_image *image, struct nv_object *folder, int view_fd);
+/* Read what the kernel told of changed folders; mark them. */
+int nv_names_notice(struct nv_image *image);
+void nv_names_mark(struct nv_image *image, struct nv_object *folder);
+void nv_names_mark_all(struct nv_image *image);
+/* What differs in names: in all marked folders, or in one. */
+int nv_names_gather(struct nv_image *image, struct nv_object *only, struct nv_changes *changes);
+/* Make it durable. */
+int nv_names_apply(struct nv_image *image, struct nv_changes *changes);
+void nv_names_settle(struct nv_image *image, struct nv_object *only);
+void nv_changes_free(struct nv_changes *changes);
+/* notice, gather and apply: what a sync does to names. */
+int nv_names_sync(struct nv_image *image, struct nv_object *only);
+
+/* lines.c: the verifier's records of a file's lines */
+int nv_lines_provide(struct nv_object *object, uint64_t end);
+void nv_lines_committed(struct nv_object *object, uint64_t from, uint64_t to);
+
+#endif

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Judging, when the run is over: every difference between the view and the durable image is a finding, unless it is not meant to
+ * be durable. nv_run calls it once, before the view is brought into the files.
+ */
+#include "nvrtl/nvm.h"
+#include "src/nvm/seam.h"
+#include "supervise/supervisor.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LINE = 64, WORD = 8, KINDS_MAX = 4096 };
+
+/* Ranges of one file that are alike: one finding. */
+struct kind {
+    enum nv_rule rule;
+    uint16_t write_place, flush_place;
+    uint64_t offset, length, total, count;
+    size_t sample_bytes;
+    uint8_t view[NV_SAMPLE_BYTES_MAX], durable[NV_SAMPLE_BYTES_MAX];
+};
+
+struct file_judgement {
+    struct nv_supervisor *supervisor;
+    struct nv_object *object;
+    struct kind *kinds;
+    size_t count;
+    struct kind *last; /* that the range before belonged to */
+    uint64_t last_end;
+    bool differs;
+};
+
+static char *shown_path(const struct nv_folder *folder, const char *relative)
+{
+    char here[PATH_MAX], *path;
+    size_t length;
+
+    if (asprintf(&path, "%s/%s", folder->path, relative) < 0)
+        return NULL;
+    if (!getcwd(here, sizeof here))
+        return path;
+    length = strlen(here);
+    if (!strncmp(path, here, length) && path[length] == '/')
+        memmove(path, path + length + 1, strlen(path + length + 1) + 1);
+    return path;
+}
+
+static bool at_stake(const struct nv_supervisor *supervisor, const char *relative)
+{
+    char **glob = supervisor->options->file_globs;
+    const char *name = strrchr(relative, '/');
+
+    if (!glob || !*glob)
+        return true;
+    for (; *glob; glob++)
+        if (!fnmatch(*glob, relative, 0) || !fnmatch(*glob, name ? name + 1 : relative, 0))
+            return true;
+    return false;
+}
+
+/* ---- places in the code ---- */
+
+static bool add_place(struct nv_stack *stack, const struct nv_ledger *ledger, uint32_t number)
+{
+    const struct nv_ledger_place *place = &ledger->place[number % NV_LEDGER_PLACES];
+
+    if (!number || !atomic_load(&place->ready))
+        return true;
+    for (uint32_t i = 0; i < place->count && i < NV_LEDGER_FRAMES; i++) {
+        uint32_t module = place->frames[i].module;
+        bool known = module < NV_LEDGER_MODULES && atomic_load(&ledger->module[module].ready);
+
+        if (!nv_stack_push(stack, known ? ledger->module[module].path : "?", place->frames[i].offset))
+            return false;
+    }
+    return true;
+}
+
+/* ---- contents ---- */
+
+static bool is_ignored(const struct file_judgement *file, uint64_t offset)
+{
+    const struct nv_ledger *ledger = file->supervisor->ledger;
+    uint32_t count = atomic_load(&ledger->ignored);
+
+    if (!file->object->verifier_file)
+        return false;
+    for (uint32_t i = 0; i < count && i < NV_LEDGER_RANGES; i++) {
+        const struct nv_ledger_range *range = &ledger->ignore[i];
+
+        if (atomic_load(&range->ready) && range->file == file->object->verifier_file &&
+            offset + LINE > range->offset && offset < range->offset + range->length_bytes)
+            return true;
+    }
+    return false;
+}
+
+static const struct nv_line_record *record_of(const struct nv_object *object, uint64_t offset)
+{
+    uint64_t at = offset / LINE * sizeof(struct nv_line_record);
+
+    return object->lines && at < object->lines_bytes ? &object->lines[offset / LINE] : NULL;
+}
+
+/* What is wrong with one line that differs, and who wrote and flushed it last. */
+static struct kind classify(const struct nv_object *object, uint64_t offset, const uint8_t *line)
+{
+    const struct nv_line_record *record = line ? record_of(object, offset) : NULL;
+    struct kind kind = {.rule = NV_RULE_NOT_FLUSHED};
+
+    if (line && nv_content_was_synced(object, offset))
+        kind.rule = NV_RULE_CHANGED_AFTER_FLUSH;
+    if (!record)
+        return kind;
+    kind.write_place = atomic_load(&record->write_place);
+    kind.flush_place = atomic_load(&record->flush_place);
+    if (!atomic_load(&record->flushes))
+        return kind;
+    kind.rule = NV_RULE_CHANGED_AFTER_FLUSH;
+    if (atomic_load(&record->flushes) != atomic_load(&record->committed) && nv_line_hash(line) == atomic_load(&record->hash))
+        kind.rule = NV_RULE_NOT_DRAINED;
+    return kind;
+}
+
+static struct kind *find_kind(struct file_judgement *file, const struct kind *wanted)
+{
+    for (size_t i = 0; i < file->count; i++)
+        if (file->kinds[i].rule == wanted->rule && file->kinds[i].write_place == wanted->write_place &&
+            file->kinds[i].flush_place == wanted->flush_place)
+            return &file->kinds[i];
+    if (file->count == KINDS_MAX)
+        return &file->kinds[KINDS_MAX - 1];
+    file->kinds[file->count] = *wanted;
+    return &file->kinds[file->count++];
+}
+
+/* The words of a line that differ: from the first to the last. */
+static void trim(const uint8_t *view, const uint8_t *durable, uint64_t *from, uint64_t *to)
+{
+    while (*to - *from > WORD && !memcmp(view + *from, durable + *from, WORD))
+        *from += WORD;
+    while (*to - *from > WORD && *to % WORD == 0 && !memcmp(view + *to - WORD, durable + *to - WORD, WORD))
+        *to -= WORD;
+}
+
+/* One line, or a part of it; it goes on from the line before where that was alike. */
+static void judge_line(struct file_judgement *file, uint64_t offset, uint64_t length, const uint8_t *view, const uint8_t *durable)
+{
+    struct kind wanted = classify(file->object, offset, length == LINE ? view : NULL), *kind;
+    uint64_t from = 0, to = length;
+
+    if (length < LINE && view)
+        wanted.rule = nv_content_was_synced(file->object, offset) ? NV_RULE_CHANGED_AFTER_FLUSH : NV_RULE_NOT_FLUSHED;
+    if (is_ignored(file, offset))
+        return;
+    if (view)
+        trim(view, durable, &from, &to);
+    kind = find_kind(file, &wanted);
+    kind->total += to - from;
+    if (kind == file->last && file->last_end == offset + from) {
+        if (kind->count == 1)
+            kind->length += to - from;
+    } else if (++kind->count == 1) {
+        kind->offset = offset + from;
+        kind->length = to - from;
+    }
+    if (kind->count == 1 && view && kind->sample_bytes < NV_SAMPLE_BYTES_MAX) {
+        size_t bytes = to - from < NV_SAMPLE_BYTES_MAX - kind->sample_bytes ? (size_t)(to - from)
+                                                                           : NV_SAMPLE_BYTES_MAX - kind->sample_bytes;
+
+        memcpy(kind->view + kind->sample_bytes, view + from, bytes);
+        memcpy(kind->durable + kind->sample_bytes, durable + from, bytes);
+        kind->sample_bytes += bytes;
+    }
+    file->last = kind;
+    file->last_end = offset + to;
+}
+
+static int judge_run(void *context, uint64_t offset, uint64_t length, const uint8_t *view, const uint8_t *durable)
+{
+    struct file_judgement *file = context;
+    uint64_t at = 0;
+
+    file->differs = true;
+    if (!view) {
+        judge_line(file, offset, length, NULL, NULL);
+        return 0;
+    }
+    while (at < length) {
+        uint64_t bytes = length - at < LINE ? length - at : LINE;
+
+        judge_line(file, offset + at, bytes, view + at, durable + at);
+        at += bytes;
+    }
+    return 0;
+}
+
+static const char *const messages[NV_RULE_COUNT] = {
+    [NV_RULE_NOT_FLUSHED] = "it was written and never made durable: no flush or sync has covered it since it changed",
+    [NV_RULE_NOT_DRAINED] = "it was flushed, but no drain has completed the flush",
+    [NV_RULE_CHANGED_AFTER_FLUSH] = "it was made durable, or flushed, and changed again afterwards",
+};
+
+static const char *const token_advice[NV_RULE_COUNT] = {
+    [NV_RULE_NOT_FLUSHED] = "flush it with RtlFlushNonVolatileMemory, or write it with WRITE_NV_MEMORY_FLAG_PERSIST",
+    [NV_RULE_NOT_DRAINED] = "call RtlDrainNonVolatileFlush in the thread that flushed, before relying on it",
+    [NV_RULE_CHANGED_AFTER_FLUSH] = "flush it again after the last write, or move the flush behind that write",
+};
+
+static const char file_advice[] = "call fsync or fdatasync on the file, or msync with MS_SYNC on the mapping, after the last write";
+
+static int report_kind(struct nv_supervisor *supervisor, const struct nv_object *object, const char *path, const struct kind *kind)
+{
+    struct nv_finding *finding = nv_finding_new(kind->rule, NV_SEVERITY_ERROR);
+
+    if (!finding)
+        return -ENOMEM;
+    finding->file = strdup(path);
+    finding->offset = kind->offset;
+    finding->length_bytes = kind->length;
+    finding->total_bytes = kind->total;
+    finding->count = kind->count;
+    if (object->names || object->nameless)
+        finding->message = strdup(messages[kind->rule]);
+    else
+        finding->message = strdup("the file was written and never made durable: neither its content nor its name");
+    finding->advice = strdup(object->verifier_file ? token_advice[kind->rule] : file_advice);
+    finding->sample_bytes = kind->sample_bytes;
+    memcpy(finding->view, kind->view, kind->sample_bytes);
+    memcpy(finding->durable, kind->durable, kind->sample_bytes);
+    if (!finding->file || !finding->message || !finding->advice ||
+        !add_place(&finding->write_stack, supervisor->ledger, kind->write_place) ||
+        !add_place(&finding->flush_stack, supervisor->ledger, kind->flush_place)) {
+        nv_finding_free(finding);
+        return -ENOMEM;
+    }
+    return nv_report_add(supervisor->report, finding) ? 0 : -ENOMEM;
+}
+
+static int judge_content(struct nv_supervisor *supervisor, struct nv_object *object, const char *relative, bool *differs)
+{
+    struct file_judgement file = {.supervisor = supervisor, .object = object};
+    char *path = shown_path(object->folder, relative);
+    int status;
+
+    file.kinds = calloc(KINDS_MAX, sizeof *file.kinds);
+    status = path && file.kinds ? nv_content_compare(&supervisor->image, object, judge_run, &file) : -ENOMEM;
+    for (size_t i = 0; i < file.count && !status; i++)
+        status = report_kind(supervisor, object, path, &file.kinds[i]);
+    *differs = file.differs;
+    free(file.kinds);
+    free(path);
+    return status;
+}
+
+/* Another program has changed the file meanwhile, and this run has not: the file stays as it is. */
+static bool is_foreign(struct nv_image *image, struct nv_object *object)
+{
+    int durable = nv_object_durable(image, object), view = nv_object_view(image, object);
+    struct stat real, copy;
+
+    if (object->written || !object->real_change_ns || durable < 0 || view < 0 || fstat(durable, &real) || fstat(view, &copy))
+        return false;
+    return (uint64_t)real.st_ctim.tv_sec * 1000000000u + (uint64_t)real.st_ctim.tv_nsec != object->real_change_ns &&
+           (uint64_t)copy.st_mtim.tv_sec * 1000000000u + (uint64_t)copy.st_mtim.tv_nsec == object->view_change_ns;
+}
+
+static int judge_file(struct nv_supervisor *supervisor, struct nv_object *object, const char *relative)
+{
+    struct nv_image *image = &supervisor->image;
+    bool differs = false;
+    int status;
+
+    nv_image_make_room(image);
+    status = nv_object_view(image, object);
+    if (status < 0)
+        return status == -ENOENT ? 0 : status; /* it is gone from the view */
+    if ((object->foreign = is_foreign(image, object))) {
+        nv_report_leave_out(supervisor->report, relative, "another program changed it during the run");
+        return 0;
+    }
+    if (object->unjudged || !at_stake(supervisor, relative))
+        return nv_report_leave_out(supervisor->report, relative,
+                                   object->unjudged ? "its synchronous writes could not be seen" : "not among --files")
+                   ? 0
+                   : -ENOMEM;
+    status = judge_content(supervisor, object, relative, &differs);
+    object->same = !status && !differs;
+    return status;
+}
+
+static int judge_files(struct nv_supervisor *supervisor)
+{
+    char path[PATH_MAX];
+    int status = 0;
+
+    for (struct nv_object *object = supervisor->image.objects; object && !status; object = object->next) {
+        if (!S_ISREG(object->type) || object->excluded || !object->names)
+            continue;
+        status = nv_object_path(object, path, sizeof path);
+        status = status < 0 ? status : judge_file(supervisor, object, path);
+    }
+    return status;
+}
+
+/* ---- names ---- */
+
+/* The path of a changed name in the view: its folder may itself be new. */
+static int change_path(const struct nv_changes *changes, const struct nv_change *change, char *path, size_t path_bytes)
+{
+    char parent[PATH_MAX] = "";
+    int status = nv_object_path(change->folder, parent, sizeof parent);
+
+    for (size_t i = 0; status < 0 && i < changes->count; i++)
+        if (changes->items[i].kind == NV_NAME_NEW && changes->items[i].object == change->folder)
+            status = change_path(changes, &changes->items[i], parent, sizeof parent);
+    if (status < 0)
+        return status;
+    status = snprintf(path, path_bytes, "%s%s%s", parent, *parent ? "/" : "", change->name);
+    return (size_t)status < path_bytes ? status : -ENAMETOOLONG;
+}
+
+static int report_name(struct nv_supervisor *supervisor, const struct nv_change *change, const char *relative, const char *message,
+                       enum nv_severity severity)
+{
+    struct nv_finding *finding = nv_finding_new(NV_RULE_NAME_NOT_FLUSHED, severity);
+
+    if (!finding)
+        return -ENOMEM;
+    finding->file = shown_path(change->folder->folder, relative);
+    finding->message = strdup(message);
+    finding->advice = strdup(supervisor->image.model == NV_FS_POSIX
+                                 ? "call fsync on the folder that holds the name"
+                                 : "call fsync on the file, or on the folder that holds the name");
+    finding->count = 1;
+    if (!finding->file || !finding->message || !finding->advice) {
+        nv_finding_free(finding);
+        return -ENOMEM;
+    }
+    return nv_report_add(supervisor->report, finding) ? 0 : -ENOMEM;
+}
+
+static int judge_new_name(struct nv_supervisor *supervisor, const struct nv_change *change, const char *relative)
+{
+    struct nv_object *object = change->object;
+    struct stat status;
+
+    if (object->excluded)
+        return 0;
+    if (!S_ISREG(object->type) && !S_ISDIR(object->type) && !S_ISLNK(object->type))
+        return nv_report_leave_out(supervisor->report, relative, "not a regular file") ? 0 : -ENOMEM;
+    if (object->names)
+        return report_name(supervisor, change, relative, "the file was renamed or linked, and the new name is not durable",
+                           NV_SEVERITY_ERROR);
+    if (object->nameless)
+        return report_name(supervisor, change, relative, "the file's content is durable, and its name is not", NV_SEVERITY_ERROR);
+    if (S_ISREG(object->type) && object->view >= 0 && !fstat(object->view, &status) && status.st_size)
+        return judge_file(supervisor, object, relative);
+    return report_name(supervisor, change, relative, S_ISDIR(object->type) ? "the new folder's name is not durable"
+                                                                          : "the new file's name is not durable",
+                       NV_SEVERITY_ERROR);
+}
+
+static bool replaced(const struct nv_changes *changes, const struct nv_change *gone)
+{
+    for (size_t i = 0; i < changes->count; i++)
+        if (changes->items[i].kind == NV_NAME_NEW && changes->items[i].folder == gone->folder &&
+            !strcmp(changes->items[i].name, gone->name))
+            return true;
+    return false;
+}
+
+static int judge_names(struct nv_supervisor *supervisor, const struct nv_changes *changes)
+{
+    char path[PATH_MAX];
+    int status = 0;
+
+    for (size_t i = 0; i < changes->count && !status; i++) {
+        const struct nv_change *change = &changes->items[i];
+
+        if (change_path(changes, change, path, sizeof path) < 0)
+            continue;
+        if (!at_stake(supervisor, path))
+            continue;
+        if (change->kind == NV_NAME_NEW)
+            status = judge_new_name(supervisor, change, path);
+        else if (change->object->wanted != supervisor->image.listing && !replaced(changes, change))
+            status = report_name(supervisor, change, path, "it was removed, and a power failure may bring it back",
+                                 NV_SEVERITY_WARNING);
+    }
+    return status;
+}
+
+/* ---- what the verifier told ---- */
+
+static const char *misuse_message(uint32_t kind)
+{
+    switch (kind) {
+    case NV_REFUSED_RANGE:
+        return "the range does not lie inside the token's";
+    case NV_REFUSED_FLAGS:
+        return "a flag was passed that is not defined";
+    case NV_REFUSED_POINTER:
+        return "NULL was passed where memory must be";
+    default:
+        return "what was passed is no live token: it is garbage, or has been freed";
+    }
+}
+
+static int judge_event(struct nv_supervisor *supervisor, const struct nv_ledger_event *event)
+{
+    bool outside = event->kind == NV_REFUSED_RANGE;
+    struct nv_finding *finding =
+        nv_finding_new(outside ? NV_RULE_OUTSIDE_TOKEN : NV_RULE_TOKEN_MISUSE, NV_SEVERITY_ERROR);
+    int length;
+
+    if (!finding)
+        return -ENOMEM;
+    length = asprintf(&finding->message, "%s refused a call: %s", event->function, misuse_message(event->kind));
+    finding->advice = strdup(outside ? "pass a range inside the one that the token was made for"
+                                     : "check the status of every call, and free a token once, after its last use");
+    finding->count = atomic_load(&event->count);
+    finding->length_bytes = event->size_bytes;
+    if (event->file && event->file <= supervisor->image.verifier_file_count) {
+        char path[PATH_MAX];
+        const struct nv_object *object = supervisor->image.verifier_files[event->file - 1];
+
+        if (nv_object_path(object, path, sizeof path) >= 0)
+            finding->file = shown_path(object->folder, path);
+    }
+    if (length < 0 || !finding->advice || !add_place(&finding->write_stack, supervisor->ledger, event->place)) {
+        if (length < 0)
+            finding->message = NULL;
+        nv_finding_free(finding);
+        return -ENOMEM;
+    }
+    return nv_report_add(supervisor->report, finding) ? 0 : -ENOMEM;
+}
+
+static int judge_ledger(struct nv_supervisor *supervisor)
+{
+    const struct nv_ledger *ledger = supervisor->ledger;
+    uint32_t events = atomic_load(&ledger->events), marks = atomic_load(&ledger->marks);
+    int status = 0;
+
+    supervisor->report->tokens = atomic_load(&ledger->tokens);
+    for (uint32_t i = 0; i < events && i < NV_LEDGER_EVENTS && !status; i++)
+        if (atomic_load(&ledger->event[i].ready))
+            status = judge_event(supervisor, &ledger->event[i]);
+    for (uint32_t i = 0; i < marks && i < NV_LEDGER_MARKS && !status; i++) {
+        struct nv_stack stack = {0};
+
+        if (!atomic_load(&ledger->mark[i].ready))
+            continue;
+        if (!add_place(&stack, ledger, ledger->mark[i].place) ||
+            !nv_report_add_mark(supervisor->report, ledger->mark[i].text, &stack))
+            status = -ENOMEM;
+        for (size_t frame = 0; frame < stack.count; frame++)
+            free(stack.frames[frame].module);
+    }
+    if (!status && atomic_load(&ledger->lost) &&
+        !nv_report_not_seen(supervisor->report, "more places, notes or ranges than the ledger holds"))
+        status = -ENOMEM;
+    return status;
+}
+
+int nv_judge(struct nv_supervisor *supervisor)
+{
+    struct nv_image *image = &supervisor->image;
+    struct nv_changes changes = {0};
+    int status = nv_finish_persistent_caches(supervisor);
+
+    image->adopt_views = true;
+    nv_names_mark_all(image);
+    if (!status)
+        status = nv_names_notice(image);
+    if (!status)
+        status = nv_names_gather(image, NULL, &changes);
+    if (!status)
+        status = judge_files(supervisor);
+    if (!status)
+        status = judge_names(supervisor, &changes);
+    if (!status)
+        status = judge_ledger(supervisor);
+    nv_changes_free(&changes);
+    return status;
+}

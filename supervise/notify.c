@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* Taking notifications from the kernel: which handler a system call goes to, and how it is answered. The run's loop calls it. */
+#include "supervise/supervisor.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <seccomp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+enum { NUMBERS = 1024 };
+
+static nv_handler handle_unseen;
+
+/* Each call, for a 64-bit program and for a 32-bit one. */
+static const struct {
+    const char *name;
+    nv_handler *handler, *handler32;
+} calls[] = {
+    {"fsync", nv_handle_fsync, nv_handle_fsync},
+    {"fdatasync", nv_handle_fdatasync, nv_handle_fdatasync},
+    {"msync", nv_handle_msync, nv_handle_msync},
+    {"sync", nv_handle_sync, nv_handle_sync},
+    {"syncfs", nv_handle_syncfs, nv_handle_syncfs},
+    {"io_submit", nv_handle_io_submit, handle_unseen},
+    {"open", nv_handle_open, handle_unseen},
+    {"openat", nv_handle_open, handle_unseen},
+    {"openat2", nv_handle_open, NULL},
+    {"write", nv_handle_write, NULL},
+    {"pwrite64", nv_handle_write, NULL},
+    {"writev", nv_handle_write, NULL},
+    {"pwritev", nv_handle_write, NULL},
+    {"pwritev2", nv_handle_write, handle_unseen},
+    {"sendfile", nv_handle_refused_write, NULL},
+    {"copy_file_range", nv_handle_refused_write, NULL},
+    {"splice", nv_handle_refused_write, NULL},
+    {"dup", nv_handle_duplicate, NULL},
+    {"dup2", nv_handle_duplicate_to, NULL},
+    {"dup3", nv_handle_duplicate_to, NULL},
+    {"fcntl", nv_handle_fcntl, NULL},
+};
+
+static nv_handler *handlers[2][NUMBERS];
+
+static void handle_unseen(struct nv_supervisor *supervisor, const struct seccomp_notif *call, struct nv_answer *answer)
+{
+    (void)call;
+    (void)answer;
+    (void)nv_report_not_seen(supervisor->report, "synchronous writes of a 32-bit program");
+}
+
+int nv_notify_prepare(void)
+{
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        int number = seccomp_syscall_resolve_name(calls[i].name);
+        int number32 = seccomp_syscall_resolve_name_arch(SCMP_ARCH_X86, calls[i].name);
+
+        if (number >= 0 && number < NUMBERS)
+            handlers[0][number] = calls[i].handler;
+        if (number32 >= 0 && number32 < NUMBERS)
+            handlers[1][number32] = calls[i].handler32;
+    }
+    return 0;
+}
+
+static void answer_call(struct nv_supervisor *supervisor, const struct seccomp_notif *call, const struct nv_answer *answer)
+{
+    struct seccomp_notif_resp response = {.id = call->id};
+
+    if (answer->sent)
+        return;
+    if (!answer->answered)
+        response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+    else if (answer->error)
+        response.error = -answer->error;
+    else
+        response.val = answer->value;
+    (void)ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_SEND, &response); /* fails when the program has died meanwhile */
+}
+
+bool nv_notify_serve(struct nv_supervisor *supervisor)
+{
+    struct seccomp_notif call;
+    struct nv_answer answer = {0};
+    nv_handler *handler = NULL;
+
+    memset(&call, 0, sizeof call);
+    if (ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_RECV, &call))
+        return errno == ENOENT || errno == EINTR || errno == EAGAIN;
+    if (call.data.nr >= 0 && call.data.nr < NUMBERS)
+        handler = handlers[call.data.arch == AUDIT_ARCH_I386][call.data.nr];
+    if (handler)
+        handler(supervisor, &call, &answer);
+    answer_call(supervisor, &call, &answer);
+    return true;
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+/* A verified run, from its namespaces to its end. `nvrtl check` calls nv_run, in a process that does nothing else. */
+#include "supervise/run.h"
+#include "supervise/guardian.h"
+#include "supervise/spawn.h"
+#include "supervise/view.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Descriptors that stand for synchronous opens: the last ones that the program may have. */
+enum { RESERVED_MAX = 1024 };
+
+struct run {
+    struct nv_supervisor supervisor;
+    struct nv_view_context view;
+    struct nv_guardian guardian;
+    struct nv_filter filter;
+    struct nv_spawn spawn;
+    char working_folder[PATH_MAX];
+    int signals;
+    struct timespec began;
+    char *error;
+    size_t error_bytes;
+};
+
+static int fail(struct run *run, const char *what, int number)
+{
+    snprintf(run->error, run->error_bytes, "cannot %s: %s", what, strerror(number));
+    return 125;
+}
+
+/* ---- preparing ---- */
+
+static bool is_below(const char *path, const char *folder)
+{
+    size_t length = strlen(folder);
+
+    return !strncmp(path, folder, length) && (path[length] == '/' || !path[length]);
+}
+
+static bool is_system_folder(const char *path)
+{
+    static const char *const folders[] = {"/proc", "/sys", "/dev"};
+
+    if (!strcmp(path, "/"))
+        return true;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        if (is_below(path, folders[i]) && !is_below(path, "/dev/shm"))
+            return true;
+    return false;
+}
+
+/* Folders that lie in another one at stake are at stake with it. */
+static int add_folder(struct run *run, const char *name)
+{
+    struct nv_image *image = &run->supervisor.image;
+    char *path = realpath(name, NULL);
+
+    if (!path) {
+        snprintf(run->error, run->error_bytes, "cannot open the folder %s: %s", name, strerror(errno));
+        return 125;
+    }
+    if (is_system_folder(path)) {
+        snprintf(run->error, run->error_bytes, "%s cannot be at stake: name the folder of the program's files with --dir", path);
+        free(path);
+        return 125;
+    }
+    for (size_t i = 0; i < image->folder_count; i++)
+        if (is_below(path, image->folders[i].path)) {
+            free(path);
+            return 0;
+        }
+    image->folders[image->folder_count++] = (struct nv_folder){.path = path, .real = -1, .view = -1};
+    return 0;
+}
+
+static int longest_last(const void *left, const void *right)
+{
+    const struct nv_folder *a = left, *b = right;
+
+    return strcmp(a->path, b->path);
+}
+
+static int prepare_folders(struct run *run)
+{
+    struct nv_image *image = &run->supervisor.image;
+    size_t count = 0, kept = 0;
+
+    while (run->supervisor.options->folders[count])
+        count++;
+    image->folders = calloc(count + 1, sizeof *image->folders);
+    if (!image->folders)
+        return fail(run, "start", ENOMEM);
+    for (size_t i = 0; i < count; i++) {
+        int status = add_folder(run, run->supervisor.options->folders[i]);
+
+        if (status)
+            return status;
+    }
+    qsort(image->folders, image->folder_count, sizeof *image->folders, longest_last);
+    for (size_t i = 0; i < image->folder_count; i++)
+        if (kept && is_below(image->folders[i].path, image->folders[kept - 1].path))
+            free(image->folders[i].path);
+        else
+            image->folders[kept++] = image->folders[i];
+    image->folder_count = kept;
+    return 0;
+}
+
+static int prepare_signals(struct run *run)
+{
+    sigset_t handled;
+
+    sigemptyset(&handled);
+    sigaddset(&handled, SIGCHLD);
+    sigaddset(&handled, SIGINT);
+    sigaddset(&handled, SIGQUIT);
+    sigaddset(&handled, SIGTERM);
+    sigaddset(&handled, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &handled, &run->spawn.signals))
+        return fail(run, "block signals", errno);
+    run->signals = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
+    return run->signals < 0 ? fail(run, "wait for signals", errno) : 0;
+}
+
+static int prepare_filter(struct run *run)
+{
+    struct nv_supervisor *supervisor = &run->supervisor;
+    rlim_t limit = run->spawn.descriptors.rlim_cur;
+    int end = limit > 1 << 20 ? 1 << 20 : (int)limit;
+    struct nv_filter_options options;
+
+    supervisor->reserved_end = end;
+    supervisor->reserved_first = end / 4 < RESERVED_MAX ? end - end / 4 : end - RESERVED_MAX;
+    supervisor->overlay = run->view.overlay;
+    options = (struct nv_filter_options){supervisor->reserved_first, supervisor->overlay};
+    if (nv_filter_build(&options, &run->filter) || nv_notify_prepare())
+        return fail(run, "build the system call filter", EINVAL);
+    run->spawn.filter = &run->filter;
+    return 0;
+}
+
+static int prepare(struct run *run)
+{
+    struct nv_supervisor *supervisor = &run->supervisor;
+    int status;
+
+    clock_gettime(CLOCK_MONOTONIC, &run->began);
+    if (!getcwd(run->working_folder, sizeof run->working_folder))
+        return fail(run, "find the current folder", errno);
+    run->spawn.working_folder = run->working_folder;
+    if (getrlimit(RLIMIT_NOFILE, &run->spawn.descriptors))
+        return fail(run, "read the descriptor limit", errno);
+    status = nv_image_init(&supervisor->image, supervisor->options->model);
+    if (status)
+        return fail(run, "watch files", -status);
+    status = prepare_folders(run);
+    if (status)
+        return status;
+    if (nv_namespace_enter(run->error, run->error_bytes))
+        return 125;
+    run->view = (struct nv_view_context){.image = &supervisor->image, .report = supervisor->report,
+                                         .options = supervisor->options, .error = run->error,
+                                         .error_bytes = run->error_bytes};
+    if (nv_view_make(&run->view))
+        return 125;
+    if (chdir(run->working_folder))
+        return fail(run, "enter the view", errno);
+    status = prepare_filter(run);
+    if (!status && (status = nv_server_open(supervisor)))
+        status = fail(run, "serve verifiers", -status);
+    return status;
+}
+
+/* ---- running ---- */
+
+static void reap(struct run *run)
+{
+    int status;
+    pid_t process;
+
+    while ((process = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (process == run->guardian.process)
+            run->guardian.process = 0;
+        if (process != run->supervisor.program)
+            continue;
+        run->supervisor.status = status;
+        run->supervisor.ended = true;
+    }
+}
+
+/* A terminal signals the program by itself; anybody else means the program too. */
+static void take_signals(struct run *run)
+{
+    struct signalfd_siginfo info;
+
+    while (read(run->signals, &info, sizeof info) == sizeof info) {
+        if (info.ssi_signo == SIGCHLD)
+            reap(run);
+        else if (info.ssi_code != SI_KERNEL && !run->supervisor.ended)
+            kill(run->supervisor.program, (int)info.ssi_signo);
+    }
+}
+
+static bool lost_power(const struct run *run)
+{
+    return run->supervisor.ended && WIFSIGNALED(run->supervisor.status) && WTERMSIG(run->supervisor.status) == SIGKILL;
+}
+
+/* Until the last process of the program is gone, or the power is. */
+static void serve(struct run *run)
+{
+    struct nv_supervisor *supervisor = &run->supervisor;
+
+    for (;;) {
+        struct pollfd wait[] = {{supervisor->listener, POLLIN, 0}, {supervisor->server, POLLIN, 0}, {run->signals, POLLIN, 0}};
+
+        if (poll(wait, 3, -1) < 0 && errno != EINTR)
+            return;
+        if (wait[2].revents & POLLIN)
+            take_signals(run);
+        if (lost_power(run))
+            return;
+        if (wait[1].revents & POLLIN)
+            nv_server_serve(supervisor);
+        if ((wait[0].revents & POLLIN) && !nv_notify_serve(supervisor))
+            return;
+        if ((wait[0].revents & (POLLHUP | POLLERR)) && !(wait[0].revents & POLLIN))
+            return;
+    }
+}
+
+/* The listener may be gone a moment before the program can be reaped. */
+static void await_program(struct run *run)
+{
+    struct nv_supervisor *supervisor = &run->supervisor;
+
+    while (!supervisor->ended && waitpid(supervisor->program, &supervisor->status, 0) < 0 && errno == EINTR)
+        continue;
+    supervisor->ended = true;
+}
+
+/* ---- ending ---- */
+
+static void describe(struct run *run)
+{
+    struct nv_supervisor *supervisor = &run->supervisor;
+    struct nv_report *report = supervisor->report;
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    report->seconds = (double)(now.tv_sec - run->began.tv_sec) + (double)(now.tv_nsec - run->began.tv_nsec) / 1e9;
+    report->level = "pages";
+    report->domain = NvrtlDomainName(supervisor->options->domain);
+    report->view = run->view.overlay ? "overlay" : "copy";
+    report->file_system_model = supervisor->options->model == NV_FS_POSIX ? "posix" : "journaled";
+    report->syncs = supervisor->image.syncs;
+    report->bytes_made_durable = supervisor->image.bytes_made_durable;
+    report->exit_status = WIFSIGNALED(supervisor->status) ? 128 + WTERMSIG(supervisor->status) : WEXITSTATUS(supervisor->status);
+}
+
+static int copy_strings(char ***to, char *const *from, size_t count)
+{
+    *to = calloc(count + 1, sizeof **to);
+    for (size_t i = 0; *to && i < count; i++)
+        if (!((*to)[i] = strdup(from[i])))
+            return -ENOMEM;
+    return *to ? 0 : -ENOMEM;
+}
+
+static int name_report(struct run *run)
+{
+    struct nv_supervisor *supervisor = &run->supervisor;
+    char *folders[64];
+    size_t count = 0, words = 0;
+
+    while (supervisor->options->program[words])
+        words++;
+    for (; count < supervisor->image.folder_count && count < 64; count++)
+        folders[count] = supervisor->image.folders[count].path;
+    return copy_strings(&supervisor->report->folders, folders, count) ||
+           copy_strings(&supervisor->report->program, supervisor->options->program, words);
+}
+
+static int end(struct run *run)
+{
+    struct nv_supervisor *supervisor = &run->supervisor;
+    char path[PATH_MAX];
+    int judged = 0, finished = 0;
+
+    if (lost_power(run)) {
+        supervisor->report->power_failure = true;
+        nv_kill_namespace(run->guardian.process);
+        finished = nv_finish_persistent_caches(supervisor);
+    } else {
+        judged = nv_judge(supervisor);
+        finished = nv_finish(supervisor, path, sizeof path);
+    }
+    describe(run);
+    if (finished) {
+        snprintf(run->error, run->error_bytes, "cannot bring %s from the view into the files: %s",
+                 supervisor->report->power_failure ? "the memory domain's lines" : path, strerror(-finished));
+        return 125;
+    }
+    if (judged || name_report(run))
+        return fail(run, "judge what differs", judged ? -judged : ENOMEM);
+    return 0;
+}
+
+static int go(struct run *run)
+{
+    int status = prepare_signals(run);
+
+    if (!status)
+        status = prepare(run);
+    if (status)
+        return status;
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    status = nv_guardian_start(&run->guardian, run->view.scratch);
+    if (status)
+        return fail(run, "start the guardian", -status);
+    status = nv_spawn(&run->supervisor, &run->spawn, run->error, run->error_bytes);
+    if (status)
+        return status;
+    serve(run);
+    await_program(run);
+    return end(run);
+}
+
+/* The mounts go with the process; a scratch folder on a disk must be removed. */
+static void clean(struct run *run)
+{
+    struct nv_image *image = &run->supervisor.image;
+
+    nv_guardian_dismiss(&run->guardian);
+    for (size_t i = 0; i < image->folder_count && run->view.scratch; i++)
+        (void)umount2(image->folders[i].path, MNT_DETACH);
+    nv_server_close(&run->supervisor);
+    nv_image_free(image);
+    nv_view_context_free(&run->view);
+    free(run->filter.instructions);
+    if (run->supervisor.listener >= 0)
+        close(run->supervisor.listener);
+    if (run->signals >= 0)
+        close(run->signals);
+}
+
+int nv_run(const struct nv_run_options *options, struct nv_report **report, char *error, size_t error_bytes)
+{
+    struct run *run = calloc(1, sizeof *run);
+    int status;
+
+    *report = nv_report_new();
+    if (!run || !*report) {
+        free(run);
+        nv_report_free(*report);
+        *report = NULL;
+        snprintf(error, error_bytes, "cannot start: %s", strerror(ENOMEM));
+        return 125;
+    }
+    run->error = error;
+    run->error_bytes = error_bytes;
+    run->signals = -1;
+    run->supervisor = (struct nv_supervisor){.options = options, .report = *report, .listener = -1, .server = -1, .ledger_fd = -1};
+    status = go(run);
+    clean(run);
+    free(run);
+    if (status) {
+        nv_report_free(*report);
+        *report = NULL;
+    }
+    return status;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* Where verifiers inside the program ask for the ledger and for the durable image of a file. One question a connection. */
+#include "nvrtl/status.h"
+#include "src/nvm/seam.h"
+#include "supervise/supervisor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int open_ledger(struct nv_supervisor *supervisor)
+{
+    void *ledger;
+
+    supervisor->ledger_fd = memfd_create("nvrtl-ledger", MFD_CLOEXEC);
+    if (supervisor->ledger_fd < 0 || ftruncate(supervisor->ledger_fd, sizeof(struct nv_ledger)))
+        return -errno;
+    ledger = mmap(NULL, sizeof(struct nv_ledger), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, supervisor->ledger_fd, 0);
+    if (ledger == MAP_FAILED)
+        return -errno;
+    supervisor->ledger = ledger;
+    supervisor->ledger->domain = (uint32_t)supervisor->options->domain;
+    return 0;
+}
+
+int nv_server_open(struct nv_supervisor *supervisor)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    uint64_t random;
+    int length;
+
+    if (getrandom(&random, sizeof random, 0) != sizeof random)
+        return -errno;
+    length = snprintf(supervisor->socket_name, sizeof supervisor->socket_name, "nvrtl-%d-%016lx", (int)getpid(), random);
+    memcpy(address.sun_path + 1, supervisor->socket_name, (size_t)length);
+    supervisor->server = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (supervisor->server < 0 ||
+        bind(supervisor->server, (struct sockaddr *)&address,
+             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length)) ||
+        listen(supervisor->server, 64))
+        return -errno;
+    return open_ledger(supervisor);
+}
+
+void nv_server_close(struct nv_supervisor *supervisor)
+{
+    if (supervisor->server >= 0)
+        close(supervisor->server);
+    if (supervisor->ledger)
+        munmap(supervisor->ledger, sizeof(struct nv_ledger));
+    if (supervisor->ledger_fd >= 0)
+        close(supervisor->ledger_fd);
+}
+
+static int number_of(struct nv_image *image, struct nv_object *object)
+{
+    struct nv_object **grown;
+
+    if (object->verifier_file)
+        return 0;
+    grown = realloc(image->verifier_files, (image->verifier_file_count + 1) * sizeof *grown);
+    if (!grown)
+        return -ENOMEM;
+    image->verifier_files = grown;
+    grown[image->verifier_file_count++] = object;
+    object->verifier_file = (uint32_t)image->verifier_file_count;
+    return 0;
+}
+
+/* As the first fault of a synchronous (MAP_SYNC) mapping does: the file's name and size are durable from here on. */
+static int make_metadata_durable(struct nv_image *image, struct nv_object *object)
+{
+    int view = nv_object_view(image, object), durable = nv_object_durable(image, object);
+    struct stat status;
+
+    if (view < 0 || durable < 0)
+        return view < 0 ? view : durable;
+    if (fstat(view, &status))
+        return -errno;
+    if ((uint64_t)status.st_size != object->durable_bytes && ftruncate(durable, status.st_size))
+        return -errno;
+    object->durable_bytes = (uint64_t)status.st_size;
+    object->new_metadata = false;
+    object->written = true;
+    return nv_lines_provide(object, object->durable_bytes);
+}
+
+/* The file, with what its token needs; NULL and 0 when it is not at stake. */
+static int provide(struct nv_image *image, const struct nv_verifier_request *request, struct nv_object **found)
+{
+    struct nv_object *object;
+    int status;
+
+    nv_image_make_room(image);
+    status = nv_names_sync(image, NULL);
+    object = nv_image_find(image, request->device, request->inode);
+    *found = NULL;
+    if (status || !object || object->excluded || !object->names)
+        return status;
+    status = make_metadata_durable(image, object);
+    if (!status)
+        status = nv_lines_provide(object, request->end);
+    if (!status)
+        status = number_of(image, object);
+    *found = object;
+    return status;
+}
+
+static void reply_with(int connection, int32_t status, uint32_t file, const int *descriptors, size_t count)
+{
+    struct nv_verifier_reply reply = {.status = status, .file = file};
+    struct iovec body = {&reply, sizeof reply};
+    union {
+        char bytes[CMSG_SPACE(2 * sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct msghdr message = {.msg_iov = &body, .msg_iovlen = 1};
+    struct cmsghdr *header;
+
+    memset(&control, 0, sizeof control);
+    if (count) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+        header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(count * sizeof(int));
+        memcpy(CMSG_DATA(header), descriptors, count * sizeof(int));
+    }
+    (void)sendmsg(connection, &message, MSG_NOSIGNAL);
+}
+
+static void serve_file(struct nv_supervisor *supervisor, int connection, const struct nv_verifier_request *request)
+{
+    struct nv_object *object;
+    int status = provide(&supervisor->image, request, &object);
+
+    if (status)
+        reply_with(connection, STATUS_INSUFFICIENT_RESOURCES, 0, NULL, 0);
+    else if (!object)
+        reply_with(connection, NV_VERIFIER_NOT_AT_STAKE, 0, NULL, 0);
+    else
+        reply_with(connection, STATUS_SUCCESS, object->verifier_file, (int[]){object->durable, object->lines_fd}, 2);
+}
+
+static void serve(struct nv_supervisor *supervisor, int connection)
+{
+    struct timeval patience = {.tv_sec = 2};
+    struct nv_verifier_request request;
+
+    if (setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) ||
+        recv(connection, &request, sizeof request, 0) != sizeof request)
+        return;
+    if (request.version != NV_SEAM_VERSION)
+        reply_with(connection, STATUS_NOT_SUPPORTED, 0, NULL, 0);
+    else if (request.kind == NV_VERIFIER_HELLO)
+        reply_with(connection, STATUS_SUCCESS, 0, &supervisor->ledger_fd, 1);
+    else if (request.kind == NV_VERIFIER_FILE)
+        serve_file(supervisor, connection, &request);
+    else
+        reply_with(connection, STATUS_INVALID_PARAMETER, 0, NULL, 0);
+}
+
+void nv_server_serve(struct nv_supervisor *supervisor)
+{
+    int connection = accept4(supervisor->server, NULL, NULL, SOCK_CLOEXEC);
+
+    if (connection < 0)
+        return;
+    serve(supervisor, connection);
+    close(connection);
+}

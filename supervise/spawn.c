@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* Starting the program: the child installs the filter, hands its listener to the supervisor, and becomes the program. */
+#include "supervise/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* What the child could not do. */
+enum step { STEP_STARTED, STEP_FILTER, STEP_EXECUTE };
+
+struct word {
+    enum step step;
+    int number; /* errno */
+};
+
+static void tell(int line, enum step step, int number, int listener)
+{
+    struct word word = {step, number};
+    struct iovec body = {&word, sizeof word};
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct msghdr message = {.msg_iov = &body, .msg_iovlen = 1};
+
+    memset(&control, 0, sizeof control);
+    if (listener >= 0) {
+        struct cmsghdr *header;
+
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof control.bytes;
+        header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(header), &listener, sizeof listener);
+    }
+    (void)sendmsg(line, &message, MSG_NOSIGNAL);
+}
+
+/* False: the line was closed, which execve does. */
+static bool hear(int line, struct word *word, int *listener)
+{
+    struct iovec body = {word, sizeof *word};
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct msghdr message = {
+        .msg_iov = &body, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    struct cmsghdr *header;
+    ssize_t got;
+
+    do
+        got = recvmsg(line, &message, MSG_CMSG_CLOEXEC);
+    while (got < 0 && errno == EINTR);
+    header = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+    if (header && header->cmsg_type == SCM_RIGHTS)
+        memcpy(listener, CMSG_DATA(header), sizeof *listener);
+    return got == sizeof *word;
+}
+
+static void become_program(const struct nv_supervisor *supervisor, const struct nv_spawn *spawn, int line)
+{
+    char name[sizeof supervisor->socket_name + 1];
+    int listener;
+
+    (void)setrlimit(RLIMIT_NOFILE, &spawn->descriptors);
+    snprintf(name, sizeof name, "@%s", supervisor->socket_name);
+    if (setenv(NV_VERIFIER_VARIABLE, name, 1) || setenv(NV_VERIFIER_PATH_VARIABLE, supervisor->options->verifier_path, 1) ||
+        chdir(spawn->working_folder)) {
+        tell(line, STEP_EXECUTE, errno, -1);
+        _exit(125);
+    }
+    listener = nv_filter_install(spawn->filter);
+    if (listener < 0) {
+        tell(line, STEP_FILTER, -listener, -1);
+        _exit(125);
+    }
+    tell(line, STEP_STARTED, 0, listener);
+    close(listener);
+    (void)sigprocmask(SIG_SETMASK, &spawn->signals, NULL);
+    execvp(supervisor->options->program[0], supervisor->options->program);
+    tell(line, STEP_EXECUTE, errno, -1);
+    _exit(127);
+}
+
+static int refused(const struct word *word, const char *program, char *error, size_t error_bytes)
+{
+    const char *hint = "the kernel must be 5.9 or later, and a container must allow the seccomp system call";
+
+    if (word->step == STEP_EXECUTE) {
+        snprintf(error, error_bytes, "cannot run %s: %s", program, strerror(word->number));
+        return word->number == ENOENT || word->number == ENOTDIR ? 127 : 126;
+    }
+    if (word->number == EBUSY)
+        hint = "another supervisor already hears of this program's system calls: nvrtl cannot run inside itself";
+    snprintf(error, error_bytes, "cannot be told of system calls (%s): %s", strerror(word->number), hint);
+    return 125;
+}
+
+int nv_spawn(struct nv_supervisor *supervisor, const struct nv_spawn *spawn, char *error, size_t error_bytes)
+{
+    struct word word = {STEP_FILTER, EIO};
+    int line[2], listener = -1, status = 0;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, line))
+        return refused(&(struct word){STEP_FILTER, errno}, "", error, error_bytes);
+    supervisor->program = fork();
+    if (supervisor->program < 0)
+        word.number = errno;
+    if (!supervisor->program)
+        become_program(supervisor, spawn, line[1]);
+    close(line[1]);
+    if (supervisor->program < 0 || !hear(line[0], &word, &listener) || word.step != STEP_STARTED ||
+        hear(line[0], &word, &listener))
+        status = refused(&word, supervisor->options->program[0], error, error_bytes);
+    close(line[0]);
+    supervisor->listener = listener;
+    if (status && supervisor->program > 0)
+        (void)waitpid(supervisor->program, NULL, 0);
+    return status;
+}

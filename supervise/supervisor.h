@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* The state of one run, and the parts of the supervisor that share it. One thread. */
+#ifndef NV_SUPERVISOR_H
+#define NV_SUPERVISOR_H
+
+#include "supervise/image.h"
+
+#include <linux/seccomp.h>
+#include <sys/types.h>
+
+struct nv_supervisor {
+    const struct nv_run_options *options;
+    struct nv_report *report;
+    struct nv_image image;
+    bool overlay;
+
+    pid_t program;
+    int status;      /* of the program, as waitpid tells it */
+    bool ended;      /* the program has */
+    int listener;    /* notifications */
+    int server;      /* verifiers connect here */
+    int ledger_fd;
+    struct nv_ledger *ledger;
+    int reserved_first, reserved_end; /* descriptors that stand for synchronous opens */
+    char socket_name[64];             /* without the leading NUL */
+};
+
+/* What becomes of a notified call. The default, all zero: it goes on in the kernel. */
+struct nv_answer {
+    bool answered; /* with value or error; or, when sent, already */
+    bool sent;
+    int64_t value;
+    int error; /* positive errno */
+};
+
+typedef void nv_handler(struct nv_supervisor *supervisor, const struct seccomp_notif *call, struct nv_answer *answer);
+
+/* notify.c: take one notification and answer it. False: the listener is gone. */
+bool nv_notify_serve(struct nv_supervisor *supervisor);
+int nv_notify_prepare(void); /* system call numbers to handlers */
+
+/* syncs.c */
+nv_handler nv_handle_fsync, nv_handle_fdatasync, nv_handle_msync, nv_handle_sync, nv_handle_syncfs, nv_handle_io_submit;
+/* The folder that an open file of the program lies in; NULL: it is not at stake. */
+struct nv_folder *nv_folder_of(struct nv_supervisor *supervisor, pid_t thread, int fd, const struct statx *status);
+/* Make a file durable, by a descriptor of the program. from 0 to UINT64_MAX is all of it. */
+int nv_sync_file(struct nv_supervisor *supervisor, pid_t thread, int fd, const struct statx *status, bool data_only,
+                 uint64_t from, uint64_t to);
+
+/* synchronous.c: O_SYNC and O_DSYNC descriptors, and RWF_SYNC and RWF_DSYNC writes */
+nv_handler nv_handle_open, nv_handle_write, nv_handle_refused_write, nv_handle_duplicate, nv_handle_duplicate_to,
+    nv_handle_fcntl;
+
+/* server.c */
+int nv_server_open(struct nv_supervisor *supervisor);
+void nv_server_serve(struct nv_supervisor *supervisor);
+void nv_server_close(struct nv_supervisor *supervisor);
+
+/* judge.c: fill the report from what differs now. 0 or a negative errno. */
+int nv_judge(struct nv_supervisor *supervisor);
+
+/* finish.c: bring the view into the files. 0 or a negative errno, with the path that failed. */
+int nv_finish(struct nv_supervisor *supervisor, char *path, size_t path_bytes);
+/* At a power failure: what eADR would have saved. */
+int nv_finish_persistent_caches(struct nv_supervisor *supervisor);
+
+#endif

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/* The system calls that make files durable: fsync and its kin. Each copies what it promises to the durable image, then returns. */
+#include "supervise/supervisor.h"
+#include "supervise/target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/aio_abi.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool below(const char *path, const struct nv_folder *folder)
+{
+    size_t length = strlen(folder->path);
+
+    return !strncmp(path, folder->path, length) && (path[length] == '/' || !path[length]);
+}
+
+struct nv_folder *nv_folder_of(struct nv_supervisor *supervisor, pid_t thread, int fd, const struct statx *status)
+{
+    char path[PATH_MAX];
+
+    if (!S_ISREG(status->stx_mode) && !S_ISDIR(status->stx_mode))
+        return NULL;
+    for (size_t i = 0; i < supervisor->image.folder_count; i++) {
+        struct nv_folder *folder = &supervisor->image.folders[i];
+
+        if (folder->device != nv_statx_device(status))
+            continue;
+        if (folder->own_device)
+            return folder;
+        if (!nv_target_fd_path(thread, fd, path, sizeof path) && below(path, folder))
+            return folder;
+    }
+    return NULL;
+}
+
+/* In the posix model a new file's bytes may be durable before its name is. */
+static int make_nameless(struct nv_image *image, struct nv_object *object)
+{
+    object->durable = openat(object->folder->real, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (object->durable < 0)
+        return -errno;
+    image->descriptors++;
+    object->nameless = true;
+    return 0;
+}
+
+/* The file, with its name durable if the model says that this sync makes it so. NULL in *found: it has no name any more. */
+static int prepare(struct nv_image *image, struct nv_folder *folder, const struct statx *status, bool data_only,
+                   struct nv_object **found)
+{
+    struct nv_object *object = nv_image_find(image, nv_statx_device(status), status->stx_ino);
+    int result = 0;
+
+    if (object && object->birth_ns != nv_statx_birth(status))
+        object = NULL;
+    if (image->model == NV_FS_JOURNALED &&
+        (!data_only || !object || object->new_metadata || object->durable_bytes != status->stx_size)) {
+        result = nv_names_sync(image, NULL);
+        object = nv_image_find(image, nv_statx_device(status), status->stx_ino);
+    } else if (image->model == NV_FS_POSIX && status->stx_nlink) {
+        object = nv_image_object(image, folder, status);
+        if (!object)
+            return -ENOMEM;
+        if (!object->names && !object->nameless)
+            result = make_nameless(image, object);
+    }
+    *found = object && (object->names || object->nameless) ? object : NULL;
+    return result;
+}
+
+/* `own` is a descriptor of ours for the view's file, or negative: it is looked for by name. */
+static int sync_object(struct nv_image *image, struct nv_folder *folder, int own, const struct statx *status, bool data_only,
+                       uint64_t from, uint64_t to)
+{
+    struct nv_object *object = NULL;
+    int result;
+
+    image->syncs++;
+    nv_image_make_room(image);
+    result = prepare(image, folder, status, data_only, &object);
+    if (result || !object || object->excluded) {
+        if (own >= 0)
+            close(own);
+        return result;
+    }
+    if (own >= 0)
+        nv_object_adopt_view(image, object, own);
+    result = nv_content_sync(image, object, from, to);
+    if (!result && (!data_only || object->new_metadata))
+        result = nv_content_attributes(image, object, false);
+    if (!result)
+        object->new_metadata = false;
+    return result;
+}
+
+int nv_sync_file(struct nv_supervisor *supervisor, pid_t thread, int fd, const struct statx *status, bool data_only,
+                 uint64_t from, uint64_t to)
+{
+    struct nv_folder *folder = nv_folder_of(supervisor, thread, fd, status);
+    int own;
+
+    if (!folder)
+        return 0;
+    own = nv_target_reopen(thread, fd);
+    return own < 0 ? own : sync_object(&supervisor->image, folder, own, status, data_only, from, to);
+}
+
+static int sync_folder(struct nv_image *image, struct nv_folder *folder, pid_t thread, int fd, const struct statx *status)
+{
+    struct nv_object *object;
+    int own;
+
+    image->syncs++;
+    nv_image_make_room(image);
+    if (image->model == NV_FS_JOURNALED)
+        return nv_names_sync(image, NULL);
+    object = nv_image_object(image, folder, status);
+    own = nv_target_reopen(thread, fd);
+    if (!object || own < 0)
+        return own < 0 ? own : -ENOMEM;
+    nv_object_adopt_view(image, object, own);
+    return nv_names_sync(image, object);
+}
+
+static void answer_with(struct nv_answer *answer, int status)
+{
+    *answer = (struct nv_answer){.answered = true, .error = -status};
+}
+
+static void handle_fsync(struct nv_supervisor *supervisor, const struct seccomp_notif *call, struct nv_answer *answer,
+                         bool data_only)
+{
+    int status, fd = (int)call->data.args[0];
+    pid_t thread = (pid_t)call->pid;
+    struct nv_folder *folder;
+    struct statx file;
+
+    if (nv_target_statx(thread, fd, &file) || !(folder = nv_folder_of(supervisor, thread, fd, &file)))
+        return;
+    if (S_ISDIR(file.stx_mode))
+        status = sync_folder(&supervisor->image, folder, thread, fd, &file);
+    else
+        status = nv_sync_file(supervisor, thread, fd, &file, data_only, 0, UINT64_MAX);
+    answer_with(answer, status);
+}
+
+void nv_handle_fsync(struct nv_supervisor *supervisor, const struct seccomp_notif *call, struct nv_answer *answer)
+{
+    handle_fsync(supervisor, call, answer, false);
+}
+
+void nv_handle_fdatasync(struct nv_supervisor *supervisor, const struct seccomp_notif *call, struct nv_answer *answer)
+{
+    handle_fsync(supervisor, call, answer, true);
+}
+
+struct msync_range {
+    struct nv_supervisor *supervisor;
+    uint64_t from, to;
+};
+
+static int msync_mapping(void *context, const struct nv_target_mapping *mapping)
+{
+    const struct msync_range *range = context;
+    struct nv_image *image = &range->supervisor->image;
+    struct nv_object *object = nv_image_find(image, mapping->device, mapping->inode);
+    uint64_t from = mapping->start > range->from ? mapping->start : range->from;
+    uint64_t to = mapping->end < range->to ? mapping->end : range->to;
+    struct statx status;
+    int view;
+
+    if (!mapping->shared)
+        return 0;
+    if (!object && image->model == NV_FS_JOURNALED) { /* a new file, perhaps */
+        int result = nv_names_sync(image, NULL);
+
+        if (result)
+            return result;
+        object = nv_image_find(image, mapping->device, mapping->inode);
+    }
+    if (!object)
+        return 0;
+    view = nv_object_view(image, object);
+    if (view < 0)
+        return view == -ENOENT ? 0 : view; /* it has no name any more */
+    if (statx(view, "", AT_EMPTY_PATH, NV_STATX_MASK, &status))
+        return -errno;
+    return sync_object(image, object->folder, -1, &status, true, mapping->offset + (from - mapping->start),
+                       mapping->offset + (to - mapping->start));
+}
+
+/* The kernel still judges the arguments; nothing is left for it to write. */
+void nv_handle_msync(struct nv_supervisor *supervisor, const struct seccomp_notif *call, struct nv_answer *answer)
+{
+    uint64_t from = call->data.args[0], to = (from + call->data.args[1] + 4095) & ~(uint64_t)4095;
+    struct msync_range range = {supervisor, from, to};
+    int status = from % 4096 || to <= from ? 0 : nv_target_mappings((pid_t)call->pid, from, to, msync_mapping, &range);
+
+    if (status)
+        answer_with(answer, status);
+}
+
+static int sync_everything(struct nv_image *image)
+{
+    int status = nv_names_sync(image, NULL);
+
+    image->syncs++;
+    for (struct nv_object *object = image->objects; object && !status; object = object->next) {
+        if (!S_ISREG(object->type) || !object->names || object->excluded)
+            continue;
+        nv_image_make_room(image);
+        status = nv_object_view(image, object);
+        if (status == -ENOENT) {
+            status = 0;
+            continue;
+        }
+        status = status < 0 ? status : nv_content_sync(image, object, 0, UINT64_MAX);
+        if (!status)
+            object->new_metadata = false;
+    }
+    return status;
+}
+
+/* sync() has no error to return; the kernel goes on with the other file systems. */
+void nv_handle_sync(struct nv_supervisor *supervisor, const struct seccomp_notif *call, struct nv_answer *answer)
+{
+    (void)call;
+    (void)answer;
+    if (sync_everything(&supervisor->image))
+        (void)nv_report_not_seen(supervisor->report, "a sync() could not write everything; sync() has no way to tell the program");
+}
+
+void nv_handle_syncfs(struct nv_supervisor *supervisor, const struct seccomp_notif *call, struct nv_answer *answer)
+{
+    struct statx file;
+    pid_t thread = (pid_t)call->pid;
+    int fd = (int)call->data.args[0];
+
+    if (nv_target_statx(thread, fd, &file) || !nv_folder_of(supervisor, thread, fd, &file))
+        return;
+    answer_with(answer, sync_everything(&supervisor->image));
+}
+
+/* A write that becomes durable only when it completes; nobody is told when that is. */
+static bool is_synchronous_write(const struct nv_supervisor *supervisor, const struct iocb *block)
+{
+    if (block->aio_lio_opcode != IOCB_CMD_PWRITE && block->aio_lio_opcode != IOCB_CMD_PWRITEV)
+        return false;
+    return (block->aio_rw_flags & 6) || (int)block->aio_fildes >= supervisor->reserved_first;
+}
+
+static int submit_one(struct nv_supervisor *supervisor, pid_t thread, const struct iocb *block)
+{
+    int fd = (int)block->aio_fildes;
+    struct nv_folder *folder;
+    struct statx file;
+
+    if (nv_target_statx(thread, fd, &file) || !(folder = nv_folder_of(supervisor, thread, fd, &file)))
+        return 0;
+    if (is_synchronous_write(supervisor, block)) {
+        struct nv_object *object = nv_image_object(&supervisor->image, folder, &file);
+
+        if (object)
+            object->unjudged = true;
+        (void)nv_report_not_seen(supervisor->report,
+                                 "synchronous writes by io_submit (O_SYNC, O_DSYNC or RWF_SYNC with AIO): those files were not judged");
+        return 0;
+    }
+    if (block->aio_lio_opcode != IOCB_CMD_FSYNC && block->aio_lio_opcode != IOCB_CMD_FDSYNC)
+        return 0;
+    if (S_ISDIR(file.stx_mode))
+        return sync_folder(&supervisor->image, folder, thread, fd, &file);
+    return nv_sync_file(supervisor, thread, fd, &file, block->aio_lio_opcode == IOCB_CMD_FDSYNC, 0, UINT64_MAX);
+}
+
+/* An asynchronous fsync covers what was written before it; it is made durable here, and the kernel completes it. */
+void nv_handle_io_submit(struct nv_supervisor *supervisor, const struct seccomp_notif *call, struct nv_answer *answer)
+{
+    pid_t thread = (pid_t)call->pid;
+
+    for (uint64_t i = 0; i < call->data.args[1] && i < 65536; i++) {
+        uint64_t address;
+        struct iocb block;
+        int status;
+
+        if (nv_target_read(thread, call->data.args[2] + i * 8, &address, sizeof address) ||
+            nv_target_read(thread, address, &block, sizeof block))
+            return;
+        status = submit_one(supervisor, thread, &block);
+        if (status) {
+            answer_with(answer, status);
+            return;
+        }
+    }
+}

@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making the view of each folder at stake, and taking its files into the image. A copy is the better view: it has no gaps. An
+ * overlay serves for folders that are too large to copy. nv_run calls it before the program starts.
+ */
+#include "supervise/view.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+/* What a copy may cost before an overlay is taken instead. */
+#define COPY_BYTES_MAX ((uint64_t)2 << 30)
+#define COPY_FILES_MAX ((uint64_t)100000)
+
+/* The first name of each file that has several. */
+struct nv_links {
+    struct nv_links *next;
+    uint64_t inode;
+    struct nv_object *object;
+};
+
+static int fail(struct nv_view_context *context, const char *what, const char *path, int number)
+{
+    snprintf(context->error, context->error_bytes, "cannot %s %s: %s%s", what, path, strerror(number),
+             number == ENOSPC && !context->options->scratch
+                 ? "; the view does not fit in memory: name a folder on a disk with --scratch"
+                 : "");
+    return -1;
+}
+
+/* ---- copying one node ---- */
+
+static int copy_extent(struct nv_image *image, int from, int to, off_t start, off_t end)
+{
+    while (start < end) {
+        size_t want = (size_t)(end - start) < NV_CHUNK_BYTES ? (size_t)(end - start) : NV_CHUNK_BYTES;
+        ssize_t got = pread(from, image->buffers, want, start);
+
+        if (got < 0)
+            return -errno;
+        if (!got)
+            return 0;
+        for (ssize_t at = 0; at < got;) {
+            ssize_t put = pwrite(to, (char *)image->buffers + at, (size_t)(got - at), start + at);
+
+            if (put < 0)
+                return -errno;
+            at += put;
+        }
+        start += got;
+    }
+    return 0;
+}
+
+static int copy_bytes(struct nv_image *image, int from, int to, off_t size)
+{
+    off_t start = 0;
+
+    if (!ioctl(to, FICLONE, from))
+        return 0;
+    if (ftruncate(to, size))
+        return -errno;
+    while (start < size) {
+        off_t data = lseek(from, start, SEEK_DATA), hole;
+        int status;
+
+        if (data < 0 && errno == ENXIO)
+            return 0;
+        if (data < 0)
+            data = start;
+        hole = lseek(from, data, SEEK_HOLE);
+        if (hole < 0)
+            hole = size;
+        status = copy_extent(image, from, to, data, hole);
+        if (status)
+            return status;
+        start = hole;
+    }
+    return 0;
+}
+
+static int copy_file(struct nv_image *image, int real, int view, const char *name, const struct stat *status)
+{
+    int result, to, from = openat(real, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+
+    if (from < 0)
+        return -errno;
+    to = openat(view, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    result = to < 0 ? -errno : copy_bytes(image, from, to, status->st_size);
+    if (!result && !geteuid() && fchown(to, status->st_uid, status->st_gid))
+        result = -errno;
+    if (!result && (fchmod(to, status->st_mode & 07777) || futimens(to, (struct timespec[]){status->st_atim, status->st_mtim})))
+        result = -errno;
+    close(from);
+    if (to >= 0)
+        close(to);
+    return result;
+}
+
+static int copy_link(int real, int view, const char *name)
+{
+    char target[PATH_MAX];
+    ssize_t length = readlinkat(real, name, target, sizeof target - 1);
+
+    if (length < 0)
+        return -errno;
+    target[length] = 0;
+    return symlinkat(target, view, name) ? -errno : 0;
+}
+
+/* What cannot be copied (a socket, a device, a file that the caller holds open) is the same node in both images. */
+static int mount_through(int real, int view, const char *name, const struct stat *status)
+{
+    char from_path[64], to_path[64];
+    mode_t type = S_ISDIR(status->st_mode) ? S_IFDIR : S_IFREG;
+    int result = 0, to = -1, from = openat(real, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+    if (from < 0)
+        return -errno;
+    if ((type == S_IFDIR ? mkdirat(view, name, 0700) : mknodat(view, name, S_IFREG | 0600, 0)) && errno != EEXIST)
+        result = -errno;
+    if (!result && (to = openat(view, name, O_PATH | O_NOFOLLOW | O_CLOEXEC)) < 0)
+        result = -errno;
+    snprintf(from_path, sizeof from_path, "/proc/self/fd/%d", from);
+    snprintf(to_path, sizeof to_path, "/proc/self/fd/%d", to);
+    if (!result && mount(from_path, to_path, NULL, MS_BIND | MS_REC, NULL))
+        result = -errno;
+    close(from);
+    if (to >= 0)
+        close(to);
+    return result;
+}
+
+/* ---- taking a folder in ---- */
+
+static int take_folder(struct nv_view_context *context, struct nv_object *folder, int real, int view, const char *path);
+
+static bool is_held(const struct nv_view_context *context, const struct stat *status)
+{
+    for (size_t i = 0; i < context->held_count; i++)
+        if (context->held[i].st_dev == status->st_dev && context->held[i].st_ino == status->st_ino)
+            return true;
+    return false;
+}
+
+static struct nv_object *linked_before(const struct nv_view_context *context, const struct stat *status)
+{
+    if (status->st_nlink > 1 && !S_ISDIR(status->st_mode))
+        for (const struct nv_links *link = context->links; link; link = link->next)
+            if (link->inode == status->st_ino)
+                return link->object;
+    return NULL;
+}
+
+static int remember_links(struct nv_view_context *context, const struct stat *status, struct nv_object *object)
+{
+    struct nv_links *link;
+
+    if (status->st_nlink < 2 || S_ISDIR(status->st_mode))
+        return 0;
+    link = malloc(sizeof *link);
+    if (!link)
+        return -ENOMEM;
+    *link = (struct nv_links){context->links, status->st_ino, object};
+    context->links = link;
+    return 0;
+}
+
+/* Why a node is mounted through instead of being copied; NULL when it is not. */
+static const char *not_at_stake(const struct nv_view_context *context, const struct stat *status, dev_t device)
+{
+    if (status->st_dev != device)
+        return "another file system is mounted there";
+    if (S_ISREG(status->st_mode) && is_held(context, status))
+        return "open in the program that started nvrtl";
+    if (S_ISREG(status->st_mode) || S_ISDIR(status->st_mode) || S_ISLNK(status->st_mode))
+        return NULL;
+    return "not a regular file";
+}
+
+/* Put the node into the view. In an overlay it is there already. */
+static int put_node(struct nv_view_context *context, int real, int view, const char *name, const struct stat *status)
+{
+    const struct nv_object *before = linked_before(context, status);
+    char path[PATH_MAX];
+
+    if (context->overlay)
+        return 0;
+    if (before) {
+        if (nv_object_path(before, path, sizeof path) < 0)
+            return -ENAMETOOLONG;
+        return linkat(before->folder->view, path, view, name, 0) ? -errno : 0;
+    }
+    if (S_ISDIR(status->st_mode))
+        return mkdirat(view, name, 0700) ? -errno : 0;
+    if (S_ISLNK(status->st_mode))
+        return copy_link(real, view, name);
+    return copy_file(context->image, real, view, name, status);
+}
+
+static void remember_times(struct nv_object *object, const struct stat *real, const struct statx *view)
+{
+    object->real_change_ns = (uint64_t)real->st_ctim.tv_sec * 1000000000u + (uint64_t)real->st_ctim.tv_nsec;
+    object->view_change_ns = (uint64_t)view->stx_mtime.tv_sec * 1000000000u + view->stx_mtime.tv_nsec;
+}
+
+static int take_node(struct nv_view_context *context, struct nv_object *folder, int view, const char *name,
+                     const struct stat *status, bool excluded)
+{
+    struct nv_object *object;
+    struct statx in_view;
+    int result;
+
+    if (statx(view, name, AT_SYMLINK_NOFOLLOW, NV_STATX_MASK, &in_view))
+        return -errno;
+    object = nv_image_object(context->image, folder->folder, &in_view);
+    if (!object)
+        return -ENOMEM;
+    object->new_metadata = false;
+    object->excluded = excluded;
+    object->durable_bytes = (uint64_t)status->st_size;
+    remember_times(object, status, &in_view);
+    result = nv_image_link(context->image, folder, name, object);
+    if (!result)
+        result = remember_links(context, status, object);
+    if (!excluded && S_ISREG(status->st_mode)) {
+        context->report->files_watched++;
+        context->report->bytes_watched += (uint64_t)status->st_size;
+    }
+    return result;
+}
+
+static int take_below(struct nv_view_context *context, struct nv_object *folder, int real, int view, const char *name,
+                      const struct stat *status, const char *path)
+{
+    struct nv_entry *entry = nv_image_entry(context->image, folder, name);
+    int below = openat(real, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), result;
+    int in_view = openat(view, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    result = below < 0 || in_view < 0 ? -errno : take_folder(context, entry->object, below, in_view, path);
+    if (!result && !context->overlay && ((!geteuid() && fchown(in_view, status->st_uid, status->st_gid)) ||
+                              fchmod(in_view, status->st_mode & 07777) ||
+                              futimens(in_view, (struct timespec[]){status->st_atim, status->st_mtim})))
+        result = -errno;
+    if (below >= 0)
+        close(below);
+    if (in_view >= 0)
+        close(in_view);
+    return result;
+}
+
+static int take_name(struct nv_view_context *context, struct nv_object *folder, int real, int view, const char *name,
+                     const char *folder_path)
+{
+    char path[PATH_MAX];
+    struct stat status, root;
+    const char *why;
+    int result = 0;
+
+    if (snprintf(path, sizeof path, "%s/%s", folder_path, name) >= (int)sizeof path)
+        return -ENAMETOOLONG;
+    if (fstatat(real, name, &status, AT_SYMLINK_NOFOLLOW) || fstat(folder->folder->real, &root))
+        return errno == ENOENT ? 0 : -errno;
+    why = not_at_stake(context, &status, root.st_dev);
+    if (!why) {
+        result = put_node(context, real, view, name, &status);
+        if (result == -EACCES || result == -EPERM) {
+            why = "it may not be read";
+            result = 0;
+        }
+    }
+    if (why) {
+        result = mount_through(real, view, name, &status);
+        if (!result && !nv_report_leave_out(context->report, path, why))
+            result = -ENOMEM;
+    }
+    if (!result)
+        result = take_node(context, folder, view, name, &status, why != NULL);
+    if (!result && !why && S_ISDIR(status.st_mode))
+        result = take_below(context, folder, real, view, name, &status, path);
+    if (result < 0 && !*context->error)
+        fail(context, "copy", path, -result);
+    return result;
+}
+
+static int take_folder(struct nv_view_context *context, struct nv_object *folder, int real, int view, const char *path)
+{
+    int result = 0, listing = openat(real, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *stream = listing < 0 ? NULL : fdopendir(listing);
+    struct dirent *item;
+
+    if (!stream)
+        return -errno;
+    (void)nv_names_watch(context->image, folder, view);
+    while (!result && (errno = 0, item = readdir(stream)))
+        if (strcmp(item->d_name, ".") && strcmp(item->d_name, ".."))
+            result = take_name(context, folder, real, view, item->d_name, path);
+    if (!result && errno)
+        result = -errno;
+    closedir(stream);
+    return result;
+}
+
+/* ---- how large a folder is ---- */
+
+struct measure {
+    uint64_t bytes, files;
+};
+
+static void measure_folder(int parent, const char *name, struct measure *measure)
+{
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *item;
+    struct stat status;
+
+    if (!stream)
+        return;
+    while (measure->bytes <= COPY_BYTES_MAX && measure->files <= COPY_FILES_MAX && (item = readdir(stream))) {
+        if (!strcmp(item->d_name, ".") || !strcmp(item->d_name, "..") ||
+            fstatat(dirfd(stream), item->d_name, &status, AT_SYMLINK_NOFOLLOW))
+            continue;
+        measure->files++;
+        if (S_ISREG(status.st_mode))
+            measure->bytes += (uint64_t)status.st_blocks * 512;
+        else if (S_ISDIR(status.st_mode))
+            measure_folder(dirfd(stream), item->d_name, measure);
+    }
+    closedir(stream);
+}
+
+static bool wants_overlay(const struct nv_view_context *context)
+{
+    struct measure measure = {0};
+
+    if (context->options->view != NV_VIEW_AUTO)
+        return context->options->view == NV_VIEW_OVERLAY;
+    for (size_t i = 0; i < context->image->folder_count; i++)
+        measure_folder(context->image->folders[i].real, ".", &measure);
+    return measure.bytes > COPY_BYTES_MAX || measure.files > COPY_FILES_MAX;
+}
+
+/* ---- mounting ---- */
+
+static int mount_memory(struct nv_view_context *context, const struct nv_folder *folder, mode_t mode)
+{
+    char data[64];
+
+    snprintf(data, sizeof data, "mode=%o,size=75%%,nr_inodes=0", mode & 07777u);
+    if (!mount("nvrtl-view", folder->path, "tmpfs", 0, data))
+        return 0;
+    return fail(context, "mount the view over", folder->path, errno);
+}
+
+static int mount_scratch(struct nv_view_context *context, const struct nv_folder *folder, size_t number, mode_t mode)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof path, "%s/%zu", context->scratch, number);
+    if (mkdir(path, 0700) || chmod(path, mode & 07777))
+        return fail(context, "make", path, errno);
+    if (mount(path, folder->path, NULL, MS_BIND, NULL))
+        return fail(context, "mount the view over", folder->path, errno);
+    return 0;
+}
+
+/* The view's upper layer is what was mounted over the folder just before. */
+static int mount_overlay(struct nv_view_context *context, const struct nv_folder *folder, mode_t mode)
+{
+    char data[256];
+    int under = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), upper, work, result = 0;
+
+    if (under < 0)
+        return fail(context, "open", folder->path, errno);
+    if (mkdirat(under, "upper", 0700) || mkdirat(under, "work", 0700) || fchmodat(under, "upper", mode & 07777, 0))
+        result = fail(context, "prepare the overlay of", folder->path, errno);
+    upper = openat(under, "upper", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    work = openat(under, "work", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    snprintf(data, sizeof data, "lowerdir=/proc/self/fd/%d,upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d,xino=on%s",
+             folder->real, upper, work, geteuid() ? ",userxattr" : "");
+    if (!result && mount("nvrtl-view", folder->path, "overlay", 0, data))
+        result = fail(context, "mount an overlay over", folder->path, errno);
+    close(under);
+    close(upper);
+    close(work);
+    return result;
+}
+
+static int mount_view(struct nv_view_context *context, struct nv_folder *folder, size_t number)
+{
+    struct stat status;
+    int result;
+
+    if (fstat(folder->real, &status))
+        return fail(context, "read", folder->path, errno);
+    result = context->scratch ? mount_scratch(context, folder, number, status.st_mode)
+                              : mount_memory(context, folder, status.st_mode);
+    if (!result && context->overlay)
+        result = mount_overlay(context, folder, status.st_mode);
+    if (result)
+        return result;
+    folder->view = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder->view < 0)
+        return fail(context, "open", folder->path, errno);
+    if (!context->overlay && !geteuid() && fchown(folder->view, status.st_uid, status.st_gid))
+        return fail(context, "prepare", folder->path, errno);
+    return 0;
+}
+
+static int take_root(struct nv_view_context *context, struct nv_folder *folder)
+{
+    struct statx view;
+    struct stat real;
+
+    if (statx(folder->view, "", AT_EMPTY_PATH, NV_STATX_MASK, &view) || fstat(folder->real, &real))
+        return fail(context, "read", folder->path, errno);
+    folder->device = nv_statx_device(&view);
+    folder->own_device = !context->scratch;
+    folder->root = nv_image_object(context->image, folder, &view);
+    if (!folder->root)
+        return fail(context, "watch", folder->path, ENOMEM);
+    folder->root->new_metadata = false;
+    if (take_folder(context, folder->root, folder->real, folder->view, folder->path))
+        return -1;
+    if (!context->overlay && futimens(folder->view, (struct timespec[]){real.st_atim, real.st_mtim}))
+        return fail(context, "prepare", folder->path, errno);
+    return nv_names_notice(context->image) ? fail(context, "watch", folder->path, EIO) : 0;
+}
+
+static int make_scratch(struct nv_view_context *context)
+{
+    if (!context->options->scratch)
+        return 0;
+    if (asprintf(&context->scratch, "%s/nvrtl-view.XXXXXX", context->options->scratch) < 0) {
+        context->scratch = NULL;
+        return fail(context, "use", context->options->scratch, ENOMEM);
+    }
+    if (mkdtemp(context->scratch))
+        return 0;
+    free(context->scratch);
+    context->scratch = NULL;
+    return fail(context, "make a folder in", context->options->scratch, errno);
+}
+
+/* Regular files that this process was started with: writes to them pass the view by. */
+static int find_held(struct nv_view_context *context)
+{
+    DIR *stream = opendir("/proc/self/fd");
+    struct dirent *item;
+
+    if (!stream)
+        return fail(context, "read", "/proc/self/fd", errno);
+    while ((item = readdir(stream))) {
+        int fd = atoi(item->d_name);
+        struct stat status, *grown;
+
+        if (item->d_name[0] == '.' || fstat(fd, &status) || !S_ISREG(status.st_mode))
+            continue;
+        grown = realloc(context->held, (context->held_count + 1) * sizeof *grown);
+        if (!grown) {
+            closedir(stream);
+            return fail(context, "read", "/proc/self/fd", ENOMEM);
+        }
+        context->held = grown;
+        context->held[context->held_count++] = status;
+    }
+    closedir(stream);
+    return 0;
+}
+
+int nv_view_make(struct nv_view_context *context)
+{
+    struct nv_image *image = context->image;
+
+    *context->error = 0;
+    if (find_held(context) || make_scratch(context))
+        return -1;
+    for (size_t i = 0; i < image->folder_count; i++) {
+        image->folders[i].real = open(image->folders[i].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (image->folders[i].real < 0)
+            return fail(context, "open", image->folders[i].path, errno);
+    }
+    context->overlay = wants_overlay(context);
+    for (size_t i = 0; i < image->folder_count; i++)
+        if (mount_view(context, &image->folders[i], i) || take_root(context, &image->folders[i]))
+            return -1;
+    return 0;
+}
+
+void nv_view_context_free(struct nv_view_context *context)
+{
+    for (struct nv_links *link = context->links, *next; link; link = next) {
+        next = link->next;
+        free(link);
+    }
+    if (context->scratch)
+        (void)nv_remove_tree(AT_FDCWD, context->scratch);
+    free(context->scratch);
+    free(context->held);
+}
+
+int nv_remove_tree(int parent, const char *name)
+{
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *stream;
+    struct dirent *item;
+
+    if (fd < 0)
+        return unlinkat(parent, name, 0) ? -errno : 0;
+    (void)fchmod(fd, 0700);
+    stream = fdopendir(fd);
+    if (!stream) {
+        close(fd);
+        return -ENOMEM;
+    }
+    while ((item = readdir(stream)))
+        if (strcmp(item->d_name, ".") && strcmp(item->d_name, ".."))
+            (void)nv_remove_tree(dirfd(stream), item->d_name);
+    closedir(stream);
+    return unlinkat(parent, name, AT_REMOVEDIR) ? -errno : 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* Making the view: a copy of the folder, or an overlay, mounted over it for this process and its children alone. */
+#ifndef NV_VIEW_H
+#define NV_VIEW_H
+
+#include "supervise/image.h"
+
+/* A regular file that the caller of nvrtl has open (its output, say): it cannot be part of the view. */
+struct nv_view_context {
+    struct nv_image *image;
+    struct nv_report *report;
+    const struct nv_run_options *options;
+    char *scratch; /* a folder made under options->scratch, to be removed; or NULL */
+    char *error;
+    size_t error_bytes;
+    struct nv_links *links;
+    struct stat *held;
+    size_t held_count;
+    bool overlay;
+};
+
+/* Enter a mount namespace of our own (and, for an ordinary user, a user namespace). 0 or -1 with the error text. */
+int nv_namespace_enter(char *error, size_t error_bytes);
+
+/* Mount the view of every folder, and take in its files. 0 or -1 with the error text. */
+int nv_view_make(struct nv_view_context *context);
+void nv_view_context_free(struct nv_view_context *context);
+
+/* A folder and all below it (a scratch folder). */
+int nv_remove_tree(int parent, const char *name);
+
+#endif
