@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A supervisor that runs nothing: it says what it was asked, and reports what the program's argument calls for. The command
- * line's own tests link it in the place of supervise/.
+ * A supervisor that runs nothing: it says what it was asked, and reports what the program's argument calls for. The
+ * command line's own tests link it in the place of supervise/.
  */
 #include "supervise/run.h"
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# A letter of the argument each: e an error, w a warning, l an error in a lock file, p a power failure, f a file that was
-# watched, a digit the program's status.
+# A letter of the argument each: e an error, w a warning, l an error in a lock file, p a power failure, f a file
+# that was watched, a digit the program's status.
 verdict() { nvrtl check "$@" | tail -n 2; }
 verdict -- program f
 verdict -- program f3

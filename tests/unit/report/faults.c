@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Makes the Nth allocation fail, for every N: nothing crashes, nothing leaks (under AddressSanitizer), and no failure is
- * lost: either somebody says so, or the output is what it would have been.
+ * Makes the Nth allocation fail, for every N: nothing crashes, nothing leaks (under AddressSanitizer), and no failure
+ * is lost: either somebody says so, or the output is what it would have been.
  */
 #include "sample.h"
 
