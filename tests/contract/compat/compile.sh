@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Compiles the Windows sources of this folder, unchanged, against an installed copy of nvrtl, with the flags that
-# pkg-config tells and nothing else, and runs them. Usage: compile.sh BUILD_DIR c|c++ COMPILER
+# pkg-config tells and nothing else, and runs them. Usage: compile.sh BUILD_DIR SHARED_LIBRARY c|c++ COMPILER
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-build=$1 language=$2 compiler=$3
+build=$1 shared=$(realpath "$2") language=$3 compiler=$4
 
 command -v "$compiler" >/dev/null || { echo "skipped: $compiler is not installed"; exit 77; }
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-meson install -C "$build" --no-rebuild --quiet --destdir "$scratch/root" >"$scratch/log" ||
+# Only what is for development: the rest of what is installed need not be built for this test.
+meson install -C "$build" --no-rebuild --quiet --tags devel --destdir "$scratch/root" >"$scratch/log" ||
     { cat "$scratch/log"; exit 1; }
 config=$(dirname "$(find "$scratch/root" -name nvrtl-compat.pc)")
 library=$(dirname "$config")
+cp "$shared" "$library/libnvrtl.so.0"
 export PKG_CONFIG_PATH=$config PKG_CONFIG_SYSROOT_DIR=$scratch/root
 
 read -ra flags <<<"$(pkg-config --cflags nvrtl-compat)"
