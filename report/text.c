@@ -167,15 +167,24 @@ static bool is_inlined(const struct nv_stack *stack, size_t at)
            strcmp(inner->module, outer->module) == 0;
 }
 
+/* What called main is of no interest; JSON has it. */
+static size_t frames_shown(const struct nv_stack *stack)
+{
+    for (size_t i = 0; i < stack->count; i++)
+        if (stack->frames[i].function && strcmp(stack->frames[i].function, "main") == 0)
+            return i + 1;
+    return stack->count;
+}
+
 static void put_stack(const struct writer *writer, const char *heading, const struct nv_stack *stack)
 {
-    size_t width = 0;
-    for (size_t i = 0; i < stack->count; i++) {
+    size_t width = 0, count = frames_shown(stack);
+    for (size_t i = 0; i < count; i++) {
         size_t length = stack->frames[i].function ? strlen(stack->frames[i].function) : 0;
         if (length > width && length <= 32)
             width = length;
     }
-    for (size_t i = 0; i < stack->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct nv_frame *frame = &stack->frames[i];
         const char *function = frame->function ? frame->function : "?";
         size_t length = strlen(function);
@@ -221,7 +230,8 @@ static void put_finding(const struct writer *writer, const struct nv_finding *fi
     put_sentence(writer, finding->message ? finding->message : nv_rule_message(finding->rule), 2);
     put_extent(writer, finding);
     put_sample(writer, finding);
-    put_stack(writer, "written at", &finding->write_stack);
+    bool refused = finding->rule == NV_RULE_OUTSIDE_TOKEN || finding->rule == NV_RULE_TOKEN_MISUSE;
+    put_stack(writer, refused ? "called at" : "written at", &finding->write_stack);
     put_stack(writer, "flushed at", &finding->flush_stack);
     fputs("  to do       ", writer->out);
     put_sentence(writer, finding->advice ? finding->advice : nv_rule_advice(finding->rule), MARGIN);

@@ -81,7 +81,7 @@ static void stacks_are_whole(void **state)
     json_t *document = round_trip(report);
     json_t *error = json_array_get(json_object_get(document, "findings"), 0);
     json_t *stack = json_object_get(error, "stack"), *frame = json_array_get(stack, 0);
-    assert_int_equal(json_array_size(stack), 2);
+    assert_int_equal(json_array_size(stack), 3);
     assert_string_equal(text_of(frame, "function"), "append");
     assert_string_equal(text_of(frame, "source"), "src/journal.c");
     assert_int_equal(number_of(frame, "line"), 120);

@@ -57,6 +57,7 @@ static bool add_error(struct nv_report *report)
     memcpy(finding->durable, "head=0x00000001;tail=0x00000001;", 32);
     finding->durable[31] = 0;
     bool ok = nv_stack_push(&finding->write_stack, "bin/journal", 0x1300) &&
+              nv_stack_push(&finding->write_stack, "libc.so.6", 0x2724a) &&
               nv_sample_name(&finding->write_stack.frames[0], "append", "src/journal.c", 120) &&
               nv_sample_name(&finding->write_stack.frames[1], "main", "src/main.c", 31) &&
               nv_sample_name(&finding->flush_stack.frames[0], "journal_commit", NULL, 0);

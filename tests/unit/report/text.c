@@ -98,7 +98,7 @@ static void awkward(void **state)
     assert_true(nv_sample_name(&finding->write_stack.frames[1], "f", "x.c", 0));
     finding->flush_stack.count = 1; /* a frame of which nothing is known */
     assert_true(nv_report_add(report, finding));
-    finding = nv_sample_finding(NV_RULE_TOKEN_MISUSE, NULL, NULL, NULL);
+    finding = nv_sample_finding(NV_RULE_TOKEN_MISUSE, NULL, "bin/journal", NULL);
     finding->count = 7;
     finding->severity = NV_SEVERITY_NOTE;
     assert_true(nv_report_add(report, finding));
