@@ -22,11 +22,16 @@ uint64_t nv_statx_device(const struct statx *status)
     return makedev(status->stx_dev_major, status->stx_dev_minor);
 }
 
-uint64_t nv_statx_birth(const struct statx *status)
+static uint64_t birth(const struct statx *status)
 {
     if (!(status->stx_mask & STATX_BTIME))
         return 0;
     return (uint64_t)status->stx_btime.tv_sec * 1000000000u + status->stx_btime.tv_nsec;
+}
+
+bool nv_image_same(const struct nv_image *image, const struct nv_object *object, const struct statx *status)
+{
+    return object->type == (status->stx_mode & S_IFMT) && (!image->inodes_return || object->birth_ns == birth(status));
 }
 
 static size_t object_bucket(uint64_t device, uint64_t inode, size_t buckets)
@@ -102,6 +107,7 @@ void nv_image_free(struct nv_image *image)
     for (size_t i = 0; i < image->folder_count; i++) {
         close(image->folders[i].real);
         close(image->folders[i].view);
+        close(image->folders[i].upper);
         free(image->folders[i].path);
     }
     if (image->notify >= 0)
@@ -182,7 +188,7 @@ static struct nv_object *new_object(struct nv_image *image, struct nv_folder *fo
     if (!object)
         return NULL;
     *object = (struct nv_object){.device = nv_statx_device(view), .inode = view->stx_ino,
-                                 .birth_ns = nv_statx_birth(view), .type = view->stx_mode & S_IFMT,
+                                 .birth_ns = birth(view), .type = view->stx_mode & S_IFMT,
                                  .folder = folder, .durable = -1, .view = -1, .lines_fd = -1, .watch = -1,
                                  .new_metadata = true};
     object->next = image->objects;
@@ -201,7 +207,7 @@ struct nv_object *nv_image_object(struct nv_image *image, struct nv_folder *fold
 {
     struct nv_object *object = nv_image_find(image, nv_statx_device(view), view->stx_ino);
 
-    if (object && object->birth_ns == nv_statx_birth(view) && object->type == (view->stx_mode & S_IFMT))
+    if (object && nv_image_same(image, object, view))
         return object;
     if (object)
         unhash_object(image, object); /* its inode is gone from the view; its durable names may still be there */

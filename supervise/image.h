@@ -22,6 +22,7 @@ struct nv_folder {
     char *path;      /* absolute, without symbolic links */
     int real;        /* the durable image's folder */
     int view;        /* the view's, mounted over it */
+    int upper;       /* an overlay's upper layer: what the program has changed; -1: the view is a copy */
     uint64_t device; /* of the view */
     bool own_device; /* no file outside the view has that device */
     struct nv_object *root;
@@ -81,6 +82,8 @@ struct nv_image {
     size_t object_buckets, entry_buckets, object_count, entry_count;
     size_t descriptors, descriptors_max;
 
+    bool inodes_return; /* an inode number may be used again: the birth time tells files apart */
+
     int notify; /* inotify */
     struct nv_object **watched;
     size_t watched_count;
@@ -114,7 +117,8 @@ void nv_object_forget_descriptors(struct nv_image *image, struct nv_object *obje
 /* Close what can be opened again, when too much is open. Called between syncs, when no descriptor is in use. */
 void nv_image_make_room(struct nv_image *image);
 uint64_t nv_statx_device(const struct statx *status);
-uint64_t nv_statx_birth(const struct statx *status);
+/* Whether it is that object, and not another that has its inode number by now. */
+bool nv_image_same(const struct nv_image *image, const struct nv_object *object, const struct statx *status);
 #define NV_STATX_MASK (STATX_BASIC_STATS | STATX_BTIME)
 
 /* content.c: bytes */

@@ -8,13 +8,14 @@
 #include "supervise/supervisor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { LINE = 64, WORD = 8, KINDS_MAX = 4096 };
+enum { LINE = 64, KINDS_MAX = 4096 };
 
 /* Ranges of one file that are alike: one finding. */
 struct kind {
@@ -107,13 +108,13 @@ static const struct nv_line_record *record_of(const struct nv_object *object, ui
     return object->lines && at < object->lines_bytes ? &object->lines[offset / LINE] : NULL;
 }
 
-/* What is wrong with one line that differs, and who wrote and flushed it last. */
+/* What is wrong with one line that differs, and who wrote and flushed it last. `line` is NULL behind the end of the file. */
 static struct kind classify(const struct nv_object *object, uint64_t offset, const uint8_t *line)
 {
     const struct nv_line_record *record = line ? record_of(object, offset) : NULL;
     struct kind kind = {.rule = NV_RULE_NOT_FLUSHED};
 
-    if (line && nv_content_was_synced(object, offset))
+    if (nv_content_was_synced(object, offset))
         kind.rule = NV_RULE_CHANGED_AFTER_FLUSH;
     if (!record)
         return kind;
@@ -139,63 +140,57 @@ static struct kind *find_kind(struct file_judgement *file, const struct kind *wa
     return &file->kinds[file->count++];
 }
 
-/* The words of a line that differ: from the first to the last. */
-static void trim(const uint8_t *view, const uint8_t *durable, uint64_t *from, uint64_t *to)
+/* The first bytes of the first range, as both images have them. */
+static void take_sample(struct kind *kind, const uint8_t *view, const uint8_t *durable, uint64_t length)
 {
-    while (*to - *from > WORD && !memcmp(view + *from, durable + *from, WORD))
-        *from += WORD;
-    while (*to - *from > WORD && *to % WORD == 0 && !memcmp(view + *to - WORD, durable + *to - WORD, WORD))
-        *to -= WORD;
+    size_t room = NV_SAMPLE_BYTES_MAX - kind->sample_bytes, bytes = length < room ? (size_t)length : room;
+
+    memcpy(kind->view + kind->sample_bytes, view, bytes);
+    memcpy(kind->durable + kind->sample_bytes, durable, bytes);
+    kind->sample_bytes += bytes;
 }
 
-/* One line, or a part of it; it goes on from the line before where that was alike. */
-static void judge_line(struct file_judgement *file, uint64_t offset, uint64_t length, const uint8_t *view, const uint8_t *durable)
+/* What differs in one line: [from, to). It goes on from the line before where that was alike. */
+static void judge_line(struct file_judgement *file, uint64_t from, uint64_t to, const uint8_t *view, const uint8_t *durable,
+                       const uint8_t *whole_line)
 {
-    struct kind wanted = classify(file->object, offset, length == LINE ? view : NULL), *kind;
-    uint64_t from = 0, to = length;
+    struct kind wanted = classify(file->object, from, view ? whole_line : NULL), *kind;
 
-    if (length < LINE && view)
-        wanted.rule = nv_content_was_synced(file->object, offset) ? NV_RULE_CHANGED_AFTER_FLUSH : NV_RULE_NOT_FLUSHED;
-    if (is_ignored(file, offset))
+    if (is_ignored(file, from & ~(uint64_t)(LINE - 1)))
         return;
-    if (view)
-        trim(view, durable, &from, &to);
     kind = find_kind(file, &wanted);
+    if (kind != file->last || file->last_end != from)
+        kind->count++;
+    if (!kind->total)
+        kind->offset = from;
+    if (kind->count == 1) {
+        kind->length += to - from;
+        if (view)
+            take_sample(kind, view, durable, to - from);
+    }
     kind->total += to - from;
-    if (kind == file->last && file->last_end == offset + from) {
-        if (kind->count == 1)
-            kind->length += to - from;
-    } else if (++kind->count == 1) {
-        kind->offset = offset + from;
-        kind->length = to - from;
-    }
-    if (kind->count == 1 && view && kind->sample_bytes < NV_SAMPLE_BYTES_MAX) {
-        size_t bytes = to - from < NV_SAMPLE_BYTES_MAX - kind->sample_bytes ? (size_t)(to - from)
-                                                                           : NV_SAMPLE_BYTES_MAX - kind->sample_bytes;
-
-        memcpy(kind->view + kind->sample_bytes, view + from, bytes);
-        memcpy(kind->durable + kind->sample_bytes, durable + from, bytes);
-        kind->sample_bytes += bytes;
-    }
     file->last = kind;
-    file->last_end = offset + to;
+    file->last_end = to;
 }
 
+/* Lines that differ, without the equal bytes at both ends. */
 static int judge_run(void *context, uint64_t offset, uint64_t length, const uint8_t *view, const uint8_t *durable)
 {
     struct file_judgement *file = context;
-    uint64_t at = 0;
+    uint64_t from = 0, to = length;
 
     file->differs = true;
-    if (!view) {
-        judge_line(file, offset, length, NULL, NULL);
-        return 0;
-    }
-    while (at < length) {
-        uint64_t bytes = length - at < LINE ? length - at : LINE;
+    while (view && view[from] == durable[from])
+        from++;
+    while (view && view[to - 1] == durable[to - 1])
+        to--;
+    while (from < to) {
+        uint64_t line = from & ~(uint64_t)(LINE - 1), end = line + LINE < to && view ? line + LINE : to;
+        bool whole = line + LINE <= length;
 
-        judge_line(file, offset + at, bytes, view + at, durable + at);
-        at += bytes;
+        judge_line(file, offset + from, offset + end, view ? view + from : NULL, durable ? durable + from : NULL,
+                   view && whole ? view + line : NULL);
+        from = end;
     }
     return 0;
 }
@@ -214,6 +209,11 @@ static const char *const token_advice[NV_RULE_COUNT] = {
 
 static const char file_advice[] = "call fsync or fdatasync on the file, or msync with MS_SYNC on the mapping, after the last write";
 
+static bool is_durable(const struct nv_object *object)
+{
+    return object->names || object->nameless;
+}
+
 static int report_kind(struct nv_supervisor *supervisor, const struct nv_object *object, const char *path, const struct kind *kind)
 {
     struct nv_finding *finding = nv_finding_new(kind->rule, NV_SEVERITY_ERROR);
@@ -225,7 +225,7 @@ static int report_kind(struct nv_supervisor *supervisor, const struct nv_object 
     finding->length_bytes = kind->length;
     finding->total_bytes = kind->total;
     finding->count = kind->count;
-    if (object->names || object->nameless)
+    if (is_durable(object))
         finding->message = strdup(messages[kind->rule]);
     else
         finding->message = strdup("the file was written and never made durable: neither its content nor its name");
@@ -242,6 +242,21 @@ static int report_kind(struct nv_supervisor *supervisor, const struct nv_object 
     return nv_report_add(supervisor->report, finding) ? 0 : -ENOMEM;
 }
 
+/* Of a file that has nothing durable at all, every byte is missing, the zeros too. */
+static int judge_whole(struct file_judgement *file)
+{
+    struct stat status;
+
+    if (fstat(file->object->view, &status))
+        return -errno;
+    file->count = 1;
+    file->kinds[0].rule = NV_RULE_NOT_FLUSHED;
+    file->kinds[0].offset = 0;
+    file->kinds[0].count = 1;
+    file->kinds[0].length = file->kinds[0].total = (uint64_t)status.st_size;
+    return 0;
+}
+
 static int judge_content(struct nv_supervisor *supervisor, struct nv_object *object, const char *relative, bool *differs)
 {
     struct file_judgement file = {.supervisor = supervisor, .object = object};
@@ -250,6 +265,8 @@ static int judge_content(struct nv_supervisor *supervisor, struct nv_object *obj
 
     file.kinds = calloc(KINDS_MAX, sizeof *file.kinds);
     status = path && file.kinds ? nv_content_compare(&supervisor->image, object, judge_run, &file) : -ENOMEM;
+    if (!status && !is_durable(object))
+        status = judge_whole(&file);
     for (size_t i = 0; i < file.count && !status; i++)
         status = report_kind(supervisor, object, path, &file.kinds[i]);
     *differs = file.differs;
@@ -270,16 +287,38 @@ static bool is_foreign(struct nv_image *image, struct nv_object *object)
            (uint64_t)copy.st_mtim.tv_sec * 1000000000u + (uint64_t)copy.st_mtim.tv_nsec == object->view_change_ns;
 }
 
+static void count_file(struct nv_report *report, const struct nv_object *object)
+{
+    struct stat status;
+
+    if (object->real_change_ns || fstat(object->view, &status)) /* it was there, and counted, from the beginning */
+        return;
+    report->files_watched++;
+    report->bytes_watched += (uint64_t)status.st_size;
+}
+
+/* What the program has changed was copied to the overlay's upper layer: all else is the very file. */
+static bool is_untouched(const struct nv_object *object, const char *relative)
+{
+    struct stat status;
+
+    return object->folder->upper >= 0 && fstatat(object->folder->upper, relative, &status, AT_SYMLINK_NOFOLLOW) &&
+           errno == ENOENT;
+}
+
 static int judge_file(struct nv_supervisor *supervisor, struct nv_object *object, const char *relative)
 {
     struct nv_image *image = &supervisor->image;
     bool differs = false;
     int status;
 
+    if ((object->same = is_untouched(object, relative)))
+        return 0;
     nv_image_make_room(image);
     status = nv_object_view(image, object);
     if (status < 0)
         return status == -ENOENT ? 0 : status; /* it is gone from the view */
+    count_file(supervisor->report, object);
     if ((object->foreign = is_foreign(image, object))) {
         nv_report_leave_out(supervisor->report, relative, "another program changed it during the run");
         return 0;
@@ -345,6 +384,13 @@ static int report_name(struct nv_supervisor *supervisor, const struct nv_change 
     return nv_report_add(supervisor->report, finding) ? 0 : -ENOMEM;
 }
 
+static bool was_forgotten(const struct nv_supervisor *supervisor, const struct nv_change *change)
+{
+    const struct nv_entry *entry = nv_image_entry(&supervisor->image, change->folder, change->name);
+
+    return entry && entry->object->unjudged && change->folder->folder->upper >= 0;
+}
+
 static int judge_new_name(struct nv_supervisor *supervisor, const struct nv_change *change, const char *relative)
 {
     struct nv_object *object = change->object;
@@ -352,6 +398,8 @@ static int judge_new_name(struct nv_supervisor *supervisor, const struct nv_chan
 
     if (object->excluded)
         return 0;
+    if (was_forgotten(supervisor, change))
+        return nv_report_leave_out(supervisor->report, relative, "the overlay lost track of it when it got a hard link") ? 0 : -ENOMEM;
     if (!S_ISREG(object->type) && !S_ISDIR(object->type) && !S_ISLNK(object->type))
         return nv_report_leave_out(supervisor->report, relative, "not a regular file") ? 0 : -ENOMEM;
     if (object->names)

@@ -383,6 +383,8 @@ static int link_again(struct nv_image *image, struct nv_object *object, int to, 
     if (from < 0)
         return from;
     object->written = true;
+    if (object->folder->upper >= 0)
+        object->unjudged = true; /* an overlay forgets which file it is when the file below gets a second name */
     return linkat(from, entry->name, to, name, 0) ? -errno : 0;
 }
 

@@ -80,7 +80,7 @@ static int add_folder(struct run *run, const char *name)
             free(path);
             return 0;
         }
-    image->folders[image->folder_count++] = (struct nv_folder){.path = path, .real = -1, .view = -1};
+    image->folders[image->folder_count++] = (struct nv_folder){.path = path, .real = -1, .view = -1, .upper = -1};
     return 0;
 }
 
@@ -298,6 +298,7 @@ static int end(struct run *run)
     char path[PATH_MAX];
     int judged = 0, finished = 0;
 
+    describe(run);
     if (lost_power(run)) {
         supervisor->report->power_failure = true;
         nv_kill_namespace(run->guardian.process);
@@ -306,7 +307,6 @@ static int end(struct run *run)
         judged = nv_judge(supervisor);
         finished = nv_finish(supervisor, path, sizeof path);
     }
-    describe(run);
     if (finished) {
         snprintf(run->error, run->error_bytes, "cannot bring %s from the view into the files: %s",
                  supervisor->report->power_failure ? "the memory domain's lines" : path, strerror(-finished));

@@ -259,7 +259,8 @@ void nv_handle_duplicate_to(struct nv_supervisor *supervisor, const struct secco
     if (own < 0)
         return;
     if (flags & O_DSYNC)
-        cannot_follow(supervisor, nv_image_find(&supervisor->image, nv_statx_device(&status), status.stx_ino),
+        cannot_follow(supervisor,
+                      nv_image_object(&supervisor->image, nv_folder_of(supervisor, thread, (int)call->data.args[0], &status), &status),
                       "a descriptor opened with O_SYNC or O_DSYNC was copied to a low number by dup2: its file was not judged");
     close(own);
 }

@@ -54,7 +54,7 @@ static int prepare(struct nv_image *image, struct nv_folder *folder, const struc
     struct nv_object *object = nv_image_find(image, nv_statx_device(status), status->stx_ino);
     int result = 0;
 
-    if (object && object->birth_ns != nv_statx_birth(status))
+    if (object && !nv_image_same(image, object, status))
         object = NULL;
     if (image->model == NV_FS_JOURNALED &&
         (!data_only || !object || object->new_metadata || object->durable_bytes != status->stx_size)) {

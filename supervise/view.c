@@ -14,11 +14,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
-/* What a copy may cost before an overlay is taken instead. */
-#define COPY_BYTES_MAX ((uint64_t)2 << 30)
-#define COPY_FILES_MAX ((uint64_t)100000)
+/* What a copy may cost before an overlay is taken instead: files, and a part of the memory (or of the scratch disk) that is free. */
+#define COPY_FILES_MAX ((uint64_t)200000)
+enum { COPY_PART_OF_FREE = 2 };
 
 /* The first name of each file that has several. */
 struct nv_links {
@@ -32,7 +33,8 @@ static int fail(struct nv_view_context *context, const char *what, const char *p
     snprintf(context->error, context->error_bytes, "cannot %s %s: %s%s", what, path, strerror(number),
              number == ENOSPC && !context->options->scratch
                  ? "; the view does not fit in memory: name a folder on a disk with --scratch"
-                 : "");
+             : number == EXDEV ? "; an overlay does not serve here: use --view=copy, with --scratch if the folder is large"
+                               : "");
     return -1;
 }
 
@@ -221,6 +223,8 @@ static int take_node(struct nv_view_context *context, struct nv_object *folder, 
 
     if (statx(view, name, AT_SYMLINK_NOFOLLOW, NV_STATX_MASK, &in_view))
         return -errno;
+    if (context->overlay && S_ISREG(status->st_mode) && !excluded && nv_statx_device(&in_view) != folder->folder->device)
+        return -EXDEV; /* the overlay cannot give inode numbers that last */
     object = nv_image_object(context->image, folder->folder, &in_view);
     if (!object)
         return -ENOMEM;
@@ -312,8 +316,25 @@ static int take_folder(struct nv_view_context *context, struct nv_object *folder
 /* ---- how large a folder is ---- */
 
 struct measure {
-    uint64_t bytes, files;
+    uint64_t bytes, files, bytes_max;
 };
+
+static uint64_t free_bytes(const struct nv_view_context *context)
+{
+    struct statvfs status;
+    char line[128];
+    uint64_t kibibytes = 0;
+    FILE *memory;
+
+    if (context->options->scratch)
+        return statvfs(context->options->scratch, &status) ? 0 : (uint64_t)status.f_bavail * status.f_frsize;
+    memory = fopen("/proc/meminfo", "re");
+    while (memory && fgets(line, sizeof line, memory) && sscanf(line, "MemAvailable: %lu", &kibibytes) != 1)
+        continue;
+    if (memory)
+        fclose(memory);
+    return kibibytes * 1024;
+}
 
 static void measure_folder(int parent, const char *name, struct measure *measure)
 {
@@ -324,7 +345,7 @@ static void measure_folder(int parent, const char *name, struct measure *measure
 
     if (!stream)
         return;
-    while (measure->bytes <= COPY_BYTES_MAX && measure->files <= COPY_FILES_MAX && (item = readdir(stream))) {
+    while (measure->bytes <= measure->bytes_max && measure->files <= COPY_FILES_MAX && (item = readdir(stream))) {
         if (!strcmp(item->d_name, ".") || !strcmp(item->d_name, "..") ||
             fstatat(dirfd(stream), item->d_name, &status, AT_SYMLINK_NOFOLLOW))
             continue;
@@ -339,13 +360,13 @@ static void measure_folder(int parent, const char *name, struct measure *measure
 
 static bool wants_overlay(const struct nv_view_context *context)
 {
-    struct measure measure = {0};
+    struct measure measure = {.bytes_max = free_bytes(context) / COPY_PART_OF_FREE};
 
     if (context->options->view != NV_VIEW_AUTO)
         return context->options->view == NV_VIEW_OVERLAY;
     for (size_t i = 0; i < context->image->folder_count; i++)
         measure_folder(context->image->folders[i].real, ".", &measure);
-    return measure.bytes > COPY_BYTES_MAX || measure.files > COPY_FILES_MAX;
+    return measure.bytes > measure.bytes_max || measure.files > COPY_FILES_MAX;
 }
 
 /* ---- mounting ---- */
@@ -373,7 +394,7 @@ static int mount_scratch(struct nv_view_context *context, const struct nv_folder
 }
 
 /* The view's upper layer is what was mounted over the folder just before. */
-static int mount_overlay(struct nv_view_context *context, const struct nv_folder *folder, mode_t mode)
+static int mount_overlay(struct nv_view_context *context, struct nv_folder *folder, mode_t mode)
 {
     char data[256];
     int under = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), upper, work, result = 0;
@@ -388,8 +409,8 @@ static int mount_overlay(struct nv_view_context *context, const struct nv_folder
              folder->real, upper, work, geteuid() ? ",userxattr" : "");
     if (!result && mount("nvrtl-view", folder->path, "overlay", 0, data))
         result = fail(context, "mount an overlay over", folder->path, errno);
+    folder->upper = upper;
     close(under);
-    close(upper);
     close(work);
     return result;
 }
@@ -489,6 +510,7 @@ int nv_view_make(struct nv_view_context *context)
             return fail(context, "open", image->folders[i].path, errno);
     }
     context->overlay = wants_overlay(context);
+    image->inodes_return = context->scratch && !context->overlay;
     for (size_t i = 0; i < image->folder_count; i++)
         if (mount_view(context, &image->folders[i], i) || take_root(context, &image->folders[i]))
             return -1;

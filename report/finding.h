@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a verified run found: findings, what was watched, and what was left out. The supervisor fills a report; text.c and
+ * json.c write it. Everything is owned by the report and freed with it.
+ */
+#ifndef NV_FINDING_H
+#define NV_FINDING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum nv_rule {
+    NV_RULE_NOT_FLUSHED,
+    NV_RULE_NOT_DRAINED,
+    NV_RULE_CHANGED_AFTER_FLUSH,
+    NV_RULE_NAME_NOT_FLUSHED,
+    NV_RULE_OUTSIDE_TOKEN,
+    NV_RULE_TOKEN_MISUSE,
+    NV_RULE_COUNT
+};
+
+enum nv_severity { NV_SEVERITY_ERROR, NV_SEVERITY_WARNING, NV_SEVERITY_NOTE };
+
+#define NV_STACK_FRAMES_MAX 16
+#define NV_SAMPLE_BYTES_MAX 32
+
+/* One place in the code. module and offset are known from the run; the rest is looked up when the report is written. */
+struct nv_frame {
+    char *module; /* path of the program or library */
+    uint64_t offset; /* of the instruction in the module's load image (address minus load bias) */
+    char *function; /* NULL: unknown */
+    char *source;
+    unsigned line;
+};
+
+struct nv_stack {
+    size_t count;
+    struct nv_frame frames[NV_STACK_FRAMES_MAX]; /* [0] is the call into the interface */
+};
+
+/* Equal findings (rule, file or place in the code) are one, with a count. */
+struct nv_finding {
+    enum nv_rule rule;
+    enum nv_severity severity;
+    char *file; /* as the program sees it; NULL: none */
+    uint64_t offset;       /* of the first range, bytes */
+    uint64_t length_bytes; /* of the first range */
+    uint64_t total_bytes;  /* of all ranges */
+    uint64_t count;        /* ranges, or events */
+    char *message;         /* what happened, one sentence */
+    char *advice;          /* what to do, one sentence */
+    size_t sample_bytes;
+    uint8_t view[NV_SAMPLE_BYTES_MAX];    /* the first bytes of the first range, as the program left them */
+    uint8_t durable[NV_SAMPLE_BYTES_MAX]; /* and as a power failure would have left them */
+    struct nv_stack write_stack; /* count 0: not through the interface */
+    struct nv_stack flush_stack;
+};
+
+/* A program's note (NvrtlMark). */
+struct nv_mark {
+    char *text;
+    struct nv_stack stack;
+};
+
+/* Something that was not judged, and why: "lock.mdb": "built-in suppression *lock.mdb". */
+struct nv_left_out {
+    char *what;
+    char *why;
+    uint64_t count;
+};
+
+struct nv_report {
+    char **program; /* NULL-terminated */
+    char **folders; /* NULL-terminated: what was at stake */
+    const char *level;  /* "pages" */
+    const char *domain; /* that tokens simulated */
+    const char *view;   /* "copy" or "overlay" */
+    const char *file_system_model; /* "journaled" or "posix" */
+    uint64_t files_watched, bytes_watched, syncs, tokens, bytes_made_durable;
+    double seconds;
+    bool power_failure; /* SIGKILL: nothing was judged */
+    int exit_status;    /* of the program: as a shell tells it (128 + signal) */
+
+    struct nv_finding **findings;
+    size_t finding_count;
+    struct nv_mark *marks;
+    size_t mark_count;
+    struct nv_left_out *left_out;
+    size_t left_out_count;
+    char **not_seen; /* sentences: what this run could not see */
+    size_t not_seen_count;
+};
+
+const char *nv_rule_name(enum nv_rule rule);
+const char *nv_severity_name(enum nv_severity severity);
+
+struct nv_report *nv_report_new(void); /* NULL: no memory */
+void nv_report_free(struct nv_report *report);
+
+/*
+ * Add a finding (taken over, and freed if it is merged). Merged into an equal one when rule, file and the innermost frames of
+ * both stacks are the same. False: no memory.
+ */
+bool nv_report_add(struct nv_report *report, struct nv_finding *finding);
+struct nv_finding *nv_finding_new(enum nv_rule rule, enum nv_severity severity);
+void nv_finding_free(struct nv_finding *finding);
+bool nv_report_add_mark(struct nv_report *report, const char *text, const struct nv_stack *stack); /* stack is copied */
+bool nv_report_leave_out(struct nv_report *report, const char *what, const char *why);             /* counts equal ones */
+bool nv_report_not_seen(struct nv_report *report, const char *sentence);                           /* once each */
+bool nv_stack_push(struct nv_stack *stack, const char *module, uint64_t offset);
+size_t nv_report_errors(const struct nv_report *report); /* findings of severity error */
+
+/* symbols.c: fill function, source and line of every frame, by libdw. What cannot be found stays NULL. */
+void nv_report_symbolise(struct nv_report *report);
+
+/* suppress.c */
+struct nv_suppressions;
+struct nv_suppressions *nv_suppressions_new(void); /* holds the built-in list */
+/* Reads `rule:file-glob:function-glob` lines; '#' begins a comment. 0, or a negative errno; *line tells a bad one. */
+int nv_suppressions_read(struct nv_suppressions *list, const char *path, unsigned *line);
+void nv_suppressions_free(struct nv_suppressions *list);
+/* Move suppressed findings into left_out. Call after nv_report_symbolise. False: no memory. */
+bool nv_suppressions_apply(const struct nv_suppressions *list, struct nv_report *report);
+/* One line that would suppress each finding, to `out`. */
+void nv_suppressions_generate(const struct nv_report *report, FILE *out);
+
+/* text.c, json.c: false when writing failed. */
+bool nv_report_text(const struct nv_report *report, FILE *out, bool colour);
+bool nv_report_json(const struct nv_report *report, FILE *out);
+
+#endif
