@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the reading of /proc/self/maps. Called for a new token, for each call with the default token, and by the verifier. */
+/*
+ * Owns the question what is mapped where, put to /proc/self/maps: by its ioctl for single mappings, or by its text on kernels
+ * before 6.11. Called for a new token, for each call with the default token, and by the verifier.
+ */
 #include "src/nvm/resolve.h"
 
 #include "src/nvm/domain.h"
 #include "src/os/lines.h"
 
+#include <errno.h>
 #include <nvrtl/status.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +18,8 @@
 struct mapping {
     uintptr_t start;
     uintptr_t end;
-    char permissions[5];
+    bool writable;
+    bool shared;
     uint64_t offset;
     unsigned major;
     unsigned minor;
@@ -37,8 +42,8 @@ static bool parse(const char *line, struct mapping *mapping)
     uint64_t start, end, major_number, minor_number;
     if (!number(&line, 16, '-', &start) || !number(&line, 16, ' ', &end) || strlen(line) < 5)
         return false;
-    memcpy(mapping->permissions, line, 4);
-    mapping->permissions[4] = 0;
+    mapping->writable = line[1] == 'w';
+    mapping->shared = line[3] == 's';
     line += 5;
     if (!number(&line, 16, ' ', &mapping->offset) || !number(&line, 16, ':', &major_number) ||
         !number(&line, 16, ' ', &minor_number) || !number(&line, 10, ' ', &mapping->inode))
@@ -69,9 +74,9 @@ static bool is_anonymous(const struct mapping *mapping)
 
 static NTSTATUS judge(const struct mapping *mapping)
 {
-    if (mapping->permissions[3] != 's' || is_anonymous(mapping))
+    if (!mapping->shared || is_anonymous(mapping))
         return STATUS_INVALID_PARAMETER;
-    if (mapping->permissions[1] != 'w')
+    if (!mapping->writable)
         return STATUS_ACCESS_DENIED;
     return STATUS_SUCCESS;
 }
@@ -118,6 +123,18 @@ static uintptr_t take(struct segment_list *list, const struct mapping *mapping, 
     return to;
 }
 
+/* Judges the mapping at *start, takes it, and moves *start behind it. */
+static NTSTATUS step(struct segment_list *list, const struct mapping *mapping, uintptr_t *start, uintptr_t end)
+{
+    if (mapping->start > *start)
+        return STATUS_INFO_LENGTH_MISMATCH;
+    NTSTATUS status = judge(mapping);
+    if (!NT_SUCCESS(status))
+        return status;
+    *start = take(list, mapping, *start, end);
+    return *start ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+}
+
 static NTSTATUS read_maps(struct nv_lines *maps, uintptr_t start, uintptr_t end, struct segment_list *list)
 {
     struct mapping mapping;
@@ -125,31 +142,90 @@ static NTSTATUS read_maps(struct nv_lines *maps, uintptr_t start, uintptr_t end,
     while (start < end && (line = nv_lines_next(maps)) != NULL) {
         if (!parse(line, &mapping) || mapping.end <= start)
             continue;
-        if (mapping.start > start)
-            return STATUS_INFO_LENGTH_MISMATCH;
-        NTSTATUS status = judge(&mapping);
+        NTSTATUS status = step(list, &mapping, &start, end);
         if (!NT_SUCCESS(status))
             return status;
-        start = take(list, &mapping, start, end);
-        if (!start)
-            return STATUS_INSUFFICIENT_RESOURCES;
     }
     if (maps->error)
         return STATUS_INSUFFICIENT_RESOURCES;
     return start < end ? STATUS_INFO_LENGTH_MISMATCH : STATUS_SUCCESS;
 }
 
+static NTSTATUS resolve_by_text(uintptr_t start, uintptr_t end, struct segment_list *list)
+{
+    struct nv_lines maps;
+    if (nv_lines_open(&maps, "/proc/self/maps") < 0)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    NTSTATUS status = read_maps(&maps, start, end, list);
+    nv_lines_close(&maps);
+    return status;
+}
+
+/* The mapping at the address; a negative errno, of which -ENOENT says that there is none. */
+static int query(int maps, uintptr_t address, struct mapping *mapping, char *path, uint32_t path_bytes)
+{
+    struct nv_os_mapping answer = {
+        .size_bytes = sizeof(answer),
+        .query_address = address,
+        .name_address = (uintptr_t)path,
+        .name_bytes = path_bytes,
+    };
+    int error = nv_os->query_mapping(maps, &answer);
+    if (error < 0)
+        return error;
+    if (answer.name_bytes == 0)
+        path[0] = 0;
+    *mapping = (struct mapping){
+        .start = answer.start,
+        .end = answer.end,
+        .writable = (answer.flags & NV_OS_MAPPING_WRITABLE) != 0,
+        .shared = (answer.flags & NV_OS_MAPPING_SHARED) != 0,
+        .offset = answer.offset,
+        .major = answer.major,
+        .minor = answer.minor,
+        .inode = answer.inode,
+        .path = path,
+    };
+    return 0;
+}
+
+/* STATUS_NOT_SUPPORTED: the kernel has no such query, or did not answer it; the text will tell. */
+static NTSTATUS query_all(int maps, uintptr_t start, uintptr_t end, struct segment_list *list)
+{
+    struct mapping mapping;
+    char path[4096];
+    while (start < end) {
+        int error = query(maps, start, &mapping, path, sizeof(path));
+        if (error < 0)
+            return error == -ENOENT ? STATUS_INFO_LENGTH_MISMATCH : STATUS_NOT_SUPPORTED;
+        NTSTATUS status = step(list, &mapping, &start, end);
+        if (!NT_SUCCESS(status))
+            return status;
+    }
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS resolve_by_query(uintptr_t start, uintptr_t end, struct segment_list *list)
+{
+    int maps = nv_os->open("/proc/self/maps");
+    if (maps < 0)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    NTSTATUS status = query_all(maps, start, end, list);
+    nv_os->close(maps);
+    return status;
+}
+
 NTSTATUS nv_resolve(const void *address, size_t size_bytes, struct nv_segment **segments, size_t *count)
 {
     uintptr_t start = (uintptr_t)address;
-    struct nv_lines maps;
     struct segment_list list = {0};
     if (!start || !size_bytes || start + size_bytes < start)
         return STATUS_INVALID_PARAMETER;
-    if (nv_lines_open(&maps, "/proc/self/maps") < 0)
-        return STATUS_INSUFFICIENT_RESOURCES;
-    NTSTATUS status = read_maps(&maps, start, start + size_bytes, &list);
-    nv_lines_close(&maps);
+    NTSTATUS status = resolve_by_query(start, start + size_bytes, &list);
+    if (status == STATUS_NOT_SUPPORTED) {
+        list.count = 0;
+        status = resolve_by_text(start, start + size_bytes, &list);
+    }
     if (!NT_SUCCESS(status)) {
         free(list.items);
         return status;

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -45,6 +46,13 @@ static void os_close(int descriptor)
 {
     int saved = errno;
     (void)outcome(syscall(SYS_close, descriptor), saved);
+}
+
+/* PROCMAP_QUERY, which the headers of older systems lack. */
+static int os_query_mapping(int maps, struct nv_os_mapping *mapping)
+{
+    int saved = errno;
+    return (int)outcome(syscall(SYS_ioctl, maps, _IOWR('f', 17, struct nv_os_mapping), mapping), saved);
 }
 
 static ssize_t os_readlink(const char *path, char *buffer, size_t size_bytes)
@@ -122,6 +130,7 @@ const struct nv_os nv_os_linux = {
     .open = os_open,
     .read = os_read,
     .close = os_close,
+    .query_mapping = os_query_mapping,
     .readlink = os_readlink,
     .statx = os_statx,
     .statfs = os_statfs,

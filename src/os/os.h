@@ -14,10 +14,32 @@
 #include <sys/types.h>
 #include <sys/vfs.h>
 
+/* One mapping, as Linux 6.11 and later tell it by an ioctl of /proc/self/maps (linux/fs.h: struct procmap_query). */
+struct nv_os_mapping {
+    uint64_t size_bytes; /* of this structure */
+    uint64_t query_flags;
+    uint64_t query_address;
+    uint64_t start;
+    uint64_t end;
+    uint64_t flags;
+    uint64_t page_bytes;
+    uint64_t offset;
+    uint64_t inode;
+    uint32_t major;
+    uint32_t minor;
+    uint32_t name_bytes; /* in: room; out: with the terminator */
+    uint32_t build_id_bytes;
+    uint64_t name_address;
+    uint64_t build_id_address;
+};
+#define NV_OS_MAPPING_WRITABLE 0x02u
+#define NV_OS_MAPPING_SHARED 0x08u
+
 struct nv_os {
     int (*open)(const char *path); /* for reading; returns a descriptor */
     ssize_t (*read)(int descriptor, void *buffer, size_t size_bytes);
     void (*close)(int descriptor);
+    int (*query_mapping)(int maps, struct nv_os_mapping *mapping); /* -ENOENT: nothing is mapped at the address */
     ssize_t (*readlink)(const char *path, char *buffer, size_t size_bytes); /* no terminator is written */
     int (*statx)(const char *path, struct statx *answer);
     int (*statfs)(const char *path, struct statfs *answer);

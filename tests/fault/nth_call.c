@@ -99,13 +99,14 @@ static void expect_nothing_left(void)
     assert_int_equal(nv_backing_count(), 0);
 }
 
-static void every_call(bool for_good, int error)
+static void every_call_on(bool old_kernel, bool for_good, int error)
 {
     long calls = 0;
     for (long n = 1;; n++) {
         system_begin();
         system_now.synced = synced;
         system_now.no_disk = true;
+        system_now.old_kernel = old_kernel;
         system_now.fail_at = n;
         system_now.for_good = for_good;
         system_now.error = error;
@@ -119,6 +120,12 @@ static void every_call(bool for_good, int error)
     }
     print_message("%ld calls\n", calls);
     assert_true(calls > 50);
+}
+
+static void every_call(bool for_good, int error)
+{
+    every_call_on(true, for_good, error);
+    every_call_on(false, for_good, error);
 }
 
 static void once(void **state)

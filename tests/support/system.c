@@ -69,6 +69,13 @@ static void system_close(int descriptor)
         nv_os_linux.close(descriptor);
 }
 
+static int system_query_mapping(int maps, struct nv_os_mapping *mapping)
+{
+    if (fails())
+        return -system_now.error;
+    return system_now.old_kernel ? -ENOTTY : nv_os_linux.query_mapping(maps, mapping);
+}
+
 static ssize_t system_readlink(const char *path, char *buffer, size_t size_bytes)
 {
     if (fails())
@@ -146,6 +153,7 @@ static const struct nv_os table = {
     .open = system_open,
     .read = system_read,
     .close = system_close,
+    .query_mapping = system_query_mapping,
     .readlink = system_readlink,
     .statx = system_statx,
     .statfs = system_statfs,

@@ -22,7 +22,8 @@ struct system {
     int error;       /* with this errno */
     int sync_error;  /* every msync fails with this errno, after the real one */
     int sync_errors; /* how often it does; negative: for ever */
-    bool no_disk;    /* msync only counts */
+    bool old_kernel; /* mappings are told by text alone */
+    bool no_disk;       /* msync only counts */
     const struct fake_file *files; /* served instead of what the system has; ends with a path of NULL */
     int (*statx)(const char *path, struct statx *answer);
     int (*statfs)(const char *path, struct statfs *answer);
