@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a verified run found: findings, what was watched, and what was left out. The supervisor fills a report; text.c and
- * json.c write it. Everything is owned by the report and freed with it.
+ * What a verified run found: findings, what was watched, and what was left out. The supervisor fills a report; text.c
+ * and json.c write it. Everything is owned by the report and freed with it.
  */
 #ifndef NV_FINDING_H
 #define NV_FINDING_H
@@ -28,9 +28,9 @@ enum nv_severity { NV_SEVERITY_ERROR, NV_SEVERITY_WARNING, NV_SEVERITY_NOTE };
 
 /* One place in the code. module and offset are known from the run; the rest is looked up when the report is written. */
 struct nv_frame {
-    char *module; /* path of the program or library */
+    char *module;    /* path of the program or library */
     uint64_t offset; /* of the instruction in the module's load image (address minus load bias) */
-    char *function; /* NULL: unknown */
+    char *function;  /* NULL: unknown */
     char *source;
     unsigned line;
 };
@@ -44,7 +44,7 @@ struct nv_stack {
 struct nv_finding {
     enum nv_rule rule;
     enum nv_severity severity;
-    char *file; /* as the program sees it; NULL: none */
+    char *file;            /* as the program sees it; NULL: none */
     uint64_t offset;       /* of the first range, bytes */
     uint64_t length_bytes; /* of the first range */
     uint64_t total_bytes;  /* of all ranges */
@@ -54,7 +54,7 @@ struct nv_finding {
     size_t sample_bytes;
     uint8_t view[NV_SAMPLE_BYTES_MAX];    /* the first bytes of the first range, as the program left them */
     uint8_t durable[NV_SAMPLE_BYTES_MAX]; /* and as a power failure would have left them */
-    struct nv_stack write_stack; /* count 0: not through the interface */
+    struct nv_stack write_stack;          /* count 0: not through the interface */
     struct nv_stack flush_stack;
 };
 
@@ -72,13 +72,14 @@ struct nv_left_out {
 };
 
 struct nv_report {
-    char **program; /* NULL-terminated */
-    char **folders; /* NULL-terminated: what was at stake */
-    const char *level;  /* "pages" */
-    const char *domain; /* that tokens simulated */
-    const char *view;   /* "copy" or "overlay" */
+    char **program;                /* NULL-terminated */
+    char **folders;                /* NULL-terminated: what was at stake */
+    const char *level;             /* "pages" */
+    const char *domain;            /* that tokens simulated */
+    const char *view;              /* "copy" or "overlay" */
     const char *file_system_model; /* "journaled" or "posix" */
-    uint64_t files_watched, bytes_watched, syncs, tokens, bytes_made_durable;
+    uint64_t files_watched, bytes_watched, files_changed /* when the program ended, or made durable */, syncs, tokens,
+        bytes_made_durable;
     double seconds;
     bool power_failure; /* SIGKILL: nothing was judged */
     int exit_status;    /* of the program: as a shell tells it (128 + signal) */
@@ -100,15 +101,15 @@ struct nv_report *nv_report_new(void); /* NULL: no memory */
 void nv_report_free(struct nv_report *report);
 
 /*
- * Add a finding (taken over, and freed if it is merged). Merged into an equal one when rule, file and the innermost frames of
- * both stacks are the same. False: no memory.
+ * Add a finding (taken over, and freed if it is merged). Merged into an equal one when rule, file and the innermost
+ * frames of both stacks are the same. False: no memory.
  */
 bool nv_report_add(struct nv_report *report, struct nv_finding *finding);
 struct nv_finding *nv_finding_new(enum nv_rule rule, enum nv_severity severity);
 void nv_finding_free(struct nv_finding *finding);
 bool nv_report_add_mark(struct nv_report *report, const char *text, const struct nv_stack *stack); /* stack is copied */
-bool nv_report_leave_out(struct nv_report *report, const char *what, const char *why);             /* counts equal ones */
-bool nv_report_not_seen(struct nv_report *report, const char *sentence);                           /* once each */
+bool nv_report_leave_out(struct nv_report *report, const char *what, const char *why); /* counts equal ones */
+bool nv_report_not_seen(struct nv_report *report, const char *sentence);               /* once each */
 bool nv_stack_push(struct nv_stack *stack, const char *module, uint64_t offset);
 size_t nv_report_errors(const struct nv_report *report); /* findings of severity error */
 

@@ -222,7 +222,7 @@ size_t nv_report_errors(const struct nv_report *report)
 
 bool nv_report_watched_nothing(const struct nv_report *report)
 {
-    return !report->power_failure && !report->files_watched && !report->tokens && !report->syncs &&
+    return !report->power_failure && !report->files_changed && !report->tokens && !report->syncs &&
            !report->finding_count;
 }
 

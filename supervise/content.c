@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bytes of one file in both images: comparing them, and bringing the view's to the durable one. Holes cost nothing, and only
- * blocks that differ are written. Called for each sync, and at the end of a run.
+ * The bytes of one file in both images: comparing them, and bringing the view's to the durable one. Holes cost nothing,
+ * and only blocks that differ are written. Called for each sync, and at the end of a run.
  */
 #include "supervise/image.h"
 
@@ -143,8 +143,8 @@ bool nv_content_was_synced(const struct nv_object *object, uint64_t offset)
 }
 
 /* Write the blocks of a chunk that differ, neighbours together. */
-static int copy_chunk(struct nv_image *image, struct nv_object *object, const struct side *view, const struct side *durable,
-                      uint64_t offset, size_t length)
+static int copy_chunk(struct nv_image *image, struct nv_object *object, const struct side *view,
+                      const struct side *durable, uint64_t offset, size_t length)
 {
     size_t at = 0;
 

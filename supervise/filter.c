@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The filter, built by libseccomp. nv_run builds it before the fork, and the child installs it just before it becomes the program. */
+/*
+ * The filter, built by libseccomp. nv_run builds it before the fork, and the child installs it just before it becomes
+ * the program.
+ */
 #include "supervise/filter.h"
 
 #include <errno.h>
@@ -40,16 +43,16 @@ static const struct rule rules[] = {
 };
 
 /* Told of when the descriptor is in the reserved range. */
-static const char *const writes[] = {"write",  "pwrite64", "writev", "pwritev", "pwritev2", "sendfile",
-                                     "dup",    "dup2",     "dup3"};
+static const char *const writes[] = {"write",    "pwrite64", "writev", "pwritev", "pwritev2",
+                                     "sendfile", "dup",      "dup2",   "dup3"};
 
 static const char *const read_only_opens[] = {"open", "openat"};
 
 static int add_rule(scmp_filter_ctx filter, const struct rule *rule)
 {
     int number = seccomp_syscall_resolve_name(rule->name);
-    struct scmp_arg_cmp compare = SCMP_CMP((unsigned)(rule->argument < 0 ? 0 : rule->argument), SCMP_CMP_MASKED_EQ,
-                                           rule->mask, rule->value);
+    struct scmp_arg_cmp compare =
+        SCMP_CMP((unsigned)(rule->argument < 0 ? 0 : rule->argument), SCMP_CMP_MASKED_EQ, rule->mask, rule->value);
 
     if (number == __NR_SCMP_ERROR)
         return 0; /* this architecture has it not */
@@ -73,8 +76,9 @@ static int add_fcntl(scmp_filter_ctx filter, int first)
     int status = 0;
 
     for (int i = 0; i < 2 && !status; i++)
-        status = seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(fcntl), 2, SCMP_A0(SCMP_CMP_GE, (scmp_datum_t)first),
-                                  SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i]));
+        status =
+            seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(fcntl), 2, SCMP_A0(SCMP_CMP_GE, (scmp_datum_t)first),
+                             SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i]));
     return status;
 }
 
@@ -95,7 +99,8 @@ static int add_rules(scmp_filter_ctx filter, const struct nv_filter_options *opt
     if (!status)
         status = add_fcntl(filter, options->reserved_first);
     for (size_t i = 0; i < 2 && !status && options->tell_read_only_opens; i++)
-        status = add_rule(filter, &(struct rule){read_only_opens[i], i ? 2 : 1, O_ACCMODE | O_DIRECTORY | O_PATH, O_RDONLY});
+        status =
+            add_rule(filter, &(struct rule){read_only_opens[i], i ? 2 : 1, O_ACCMODE | O_DIRECTORY | O_PATH, O_RDONLY});
     if (!status)
         status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0);
     return status;

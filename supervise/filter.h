@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 struct nv_filter_options {
-    int reserved_first;      /* descriptors from here on are told of when written to */
+    int reserved_first;       /* descriptors from here on are told of when written to */
     int tell_read_only_opens; /* the view is an overlay */
 };
 

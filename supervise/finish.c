@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The end of a run that was no power failure: everything in the view is brought into the files. nv_run calls it after judging. */
+/*
+ * The end of a run that was no power failure: everything in the view is brought into the files. nv_run calls it after
+ * judging.
+ */
 #include "supervise/supervisor.h"
 
 #include <errno.h>
@@ -45,7 +48,10 @@ static int finish_objects(struct nv_image *image, bool folders, char *path, size
     return first;
 }
 
-/* Names first, then contents; folders last, so that their times are theirs. What can be brought home is, whatever fails. */
+/*
+ * Names first, then contents; folders last, so that their times are theirs. What can be brought home is, whatever
+ * fails.
+ */
 int nv_finish(struct nv_supervisor *supervisor, char *path, size_t path_bytes)
 {
     struct nv_image *image = &supervisor->image;

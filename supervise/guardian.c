@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The guardian, and what it does: SIGKILL of nvrtl is a power failure for the whole program, and leaves nothing behind. */
+/*
+ * The guardian, and what it does: SIGKILL of nvrtl is a power failure for the whole program, and leaves nothing behind.
+ */
 #include "supervise/guardian.h"
 #include "supervise/view.h"
 

@@ -187,9 +187,15 @@ static struct nv_object *new_object(struct nv_image *image, struct nv_folder *fo
 
     if (!object)
         return NULL;
-    *object = (struct nv_object){.device = nv_statx_device(view), .inode = view->stx_ino,
-                                 .birth_ns = birth(view), .type = view->stx_mode & S_IFMT,
-                                 .folder = folder, .durable = -1, .view = -1, .lines_fd = -1, .watch = -1,
+    *object = (struct nv_object){.device = nv_statx_device(view),
+                                 .inode = view->stx_ino,
+                                 .birth_ns = birth(view),
+                                 .type = view->stx_mode & S_IFMT,
+                                 .folder = folder,
+                                 .durable = -1,
+                                 .view = -1,
+                                 .lines_fd = -1,
+                                 .watch = -1,
                                  .new_metadata = true};
     object->next = image->objects;
     if (image->objects)
@@ -372,7 +378,10 @@ static int search_view(int parent, const char *name, const struct nv_object *obj
     return found;
 }
 
-/* Without a descriptor of the program at hand, the view's file is looked for under the names it has in the durable image. */
+/*
+ * Without a descriptor of the program at hand, the view's file is looked for under the names it has in the durable
+ * image.
+ */
 int nv_object_view(struct nv_image *image, struct nv_object *object)
 {
     if (object->view >= 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two images of the files at stake: the view, which the program uses, and the durable image, the files themselves. The image
- * knows every file by its inode in the view, and the names that it has in the durable image.
+ * The two images of the files at stake: the view, which the program uses, and the durable image, the files themselves.
+ * The image knows every file by its inode in the view, and the names that it has in the durable image.
  *
  * One thread (the supervisor) uses it. Functions that can fail return 0 or a negative errno.
  */
@@ -47,12 +47,12 @@ struct nv_object {
     struct nv_entry *children; /* of a folder, in the durable image */
     struct nv_object *next_hash, *next, *previous;
 
-    int durable, view; /* descriptors, or -1 */
-    bool nameless;     /* durable without a name: `durable` is all there is of it, and stays open */
-    bool excluded;     /* mounted through from the files themselves: the same in both images */
-    bool unjudged;     /* something that made it durable could not be seen */
+    int durable, view;    /* descriptors, or -1 */
+    bool nameless;        /* durable without a name: `durable` is all there is of it, and stays open */
+    bool excluded;        /* mounted through from the files themselves: the same in both images */
+    bool unjudged;        /* something that made it durable could not be seen */
     bool sync_when_named; /* a folder that was synced before it had a durable name (posix) */
-    bool new_metadata; /* it was created in the run, and no sync of it has completed */
+    bool new_metadata;    /* it was created in the run, and no sync of it has completed */
     uint64_t real_change_ns, view_change_ns; /* ctime of the file, mtime of the copy, when the run began */
     bool written;                            /* the run has changed the durable file */
     bool same;                               /* at the end: judged, and equal in both images */

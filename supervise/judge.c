@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Judging, when the run is over: every difference between the view and the durable image is a finding, unless it is not meant to
- * be durable. nv_run calls it once, before the view is brought into the files.
+ * Judging, when the run is over: every difference between the view and the durable image is a finding, unless it is not
+ * meant to be durable. nv_run calls it once, before the view is brought into the files.
  */
 #include "nvrtl/nvm.h"
 #include "src/nvm/seam.h"
@@ -94,8 +94,8 @@ static bool is_ignored(const struct file_judgement *file, uint64_t offset)
     for (uint32_t i = 0; i < count && i < NV_LEDGER_RANGES; i++) {
         const struct nv_ledger_range *range = &ledger->ignore[i];
 
-        if (atomic_load(&range->ready) && range->file == file->object->verifier_file &&
-            offset + LINE > range->offset && offset < range->offset + range->length_bytes)
+        if (atomic_load(&range->ready) && range->file == file->object->verifier_file && offset + LINE > range->offset &&
+            offset < range->offset + range->length_bytes)
             return true;
     }
     return false;
@@ -108,7 +108,10 @@ static const struct nv_line_record *record_of(const struct nv_object *object, ui
     return object->lines && at < object->lines_bytes ? &object->lines[offset / LINE] : NULL;
 }
 
-/* What is wrong with one line that differs, and who wrote and flushed it last. `line` is NULL behind the end of the file. */
+/*
+ * What is wrong with one line that differs, and who wrote and flushed it last. `line` is NULL behind the end of the
+ * file.
+ */
 static struct kind classify(const struct nv_object *object, uint64_t offset, const uint8_t *line)
 {
     const struct nv_line_record *record = line ? record_of(object, offset) : NULL;
@@ -123,7 +126,8 @@ static struct kind classify(const struct nv_object *object, uint64_t offset, con
     if (!atomic_load(&record->flushes))
         return kind;
     kind.rule = NV_RULE_CHANGED_AFTER_FLUSH;
-    if (atomic_load(&record->flushes) != atomic_load(&record->committed) && nv_line_hash(line) == atomic_load(&record->hash))
+    if (atomic_load(&record->flushes) != atomic_load(&record->committed) &&
+        nv_line_hash(line) == atomic_load(&record->hash))
         kind.rule = NV_RULE_NOT_DRAINED;
     return kind;
 }
@@ -151,8 +155,8 @@ static void take_sample(struct kind *kind, const uint8_t *view, const uint8_t *d
 }
 
 /* What differs in one line: [from, to). It goes on from the line before where that was alike. */
-static void judge_line(struct file_judgement *file, uint64_t from, uint64_t to, const uint8_t *view, const uint8_t *durable,
-                       const uint8_t *whole_line)
+static void judge_line(struct file_judgement *file, uint64_t from, uint64_t to, const uint8_t *view,
+                       const uint8_t *durable, const uint8_t *whole_line)
 {
     struct kind wanted = classify(file->object, from, view ? whole_line : NULL), *kind;
 
@@ -207,14 +211,16 @@ static const char *const token_advice[NV_RULE_COUNT] = {
     [NV_RULE_CHANGED_AFTER_FLUSH] = "flush it again after the last write, or move the flush behind that write",
 };
 
-static const char file_advice[] = "call fsync or fdatasync on the file, or msync with MS_SYNC on the mapping, after the last write";
+static const char file_advice[] =
+    "call fsync or fdatasync on the file, or msync with MS_SYNC on the mapping, after the last write";
 
 static bool is_durable(const struct nv_object *object)
 {
     return object->names || object->nameless;
 }
 
-static int report_kind(struct nv_supervisor *supervisor, const struct nv_object *object, const char *path, const struct kind *kind)
+static int report_kind(struct nv_supervisor *supervisor, const struct nv_object *object, const char *path,
+                       const struct kind *kind)
 {
     struct nv_finding *finding = nv_finding_new(kind->rule, NV_SEVERITY_ERROR);
 
@@ -257,7 +263,8 @@ static int judge_whole(struct file_judgement *file)
     return 0;
 }
 
-static int judge_content(struct nv_supervisor *supervisor, struct nv_object *object, const char *relative, bool *differs)
+static int judge_content(struct nv_supervisor *supervisor, struct nv_object *object, const char *relative,
+                         bool *differs)
 {
     struct file_judgement file = {.supervisor = supervisor, .object = object};
     char *path = shown_path(object->folder, relative);
@@ -281,7 +288,8 @@ static bool is_foreign(struct nv_image *image, struct nv_object *object)
     int durable = nv_object_durable(image, object), view = nv_object_view(image, object);
     struct stat real, copy;
 
-    if (object->written || !object->real_change_ns || durable < 0 || view < 0 || fstat(durable, &real) || fstat(view, &copy))
+    if (object->written || !object->real_change_ns || durable < 0 || view < 0 || fstat(durable, &real) ||
+        fstat(view, &copy))
         return false;
     return (uint64_t)real.st_ctim.tv_sec * 1000000000u + (uint64_t)real.st_ctim.tv_nsec != object->real_change_ns &&
            (uint64_t)copy.st_mtim.tv_sec * 1000000000u + (uint64_t)copy.st_mtim.tv_nsec == object->view_change_ns;
@@ -329,6 +337,7 @@ static int judge_file(struct nv_supervisor *supervisor, struct nv_object *object
                    ? 0
                    : -ENOMEM;
     status = judge_content(supervisor, object, relative, &differs);
+    supervisor->report->files_changed += differs || object->written;
     object->same = !status && !differs;
     return status;
 }
@@ -364,8 +373,8 @@ static int change_path(const struct nv_changes *changes, const struct nv_change 
     return (size_t)status < path_bytes ? status : -ENAMETOOLONG;
 }
 
-static int report_name(struct nv_supervisor *supervisor, const struct nv_change *change, const char *relative, const char *message,
-                       enum nv_severity severity)
+static int report_name(struct nv_supervisor *supervisor, const struct nv_change *change, const char *relative,
+                       const char *message, enum nv_severity severity)
 {
     struct nv_finding *finding = nv_finding_new(NV_RULE_NAME_NOT_FLUSHED, severity);
 
@@ -373,9 +382,9 @@ static int report_name(struct nv_supervisor *supervisor, const struct nv_change 
         return -ENOMEM;
     finding->file = shown_path(change->folder->folder, relative);
     finding->message = strdup(message);
-    finding->advice = strdup(supervisor->image.model == NV_FS_POSIX
-                                 ? "call fsync on the folder that holds the name"
-                                 : "call fsync on the file, or on the folder that holds the name");
+    finding->advice =
+        strdup(supervisor->image.model == NV_FS_POSIX ? "call fsync on the folder that holds the name"
+                                                      : "call fsync on the file, or on the folder that holds the name");
     finding->count = 1;
     if (!finding->file || !finding->message || !finding->advice) {
         nv_finding_free(finding);
@@ -396,21 +405,23 @@ static int judge_new_name(struct nv_supervisor *supervisor, const struct nv_chan
     struct nv_object *object = change->object;
     struct stat status;
 
-    if (object->excluded)
-        return 0;
     if (was_forgotten(supervisor, change))
-        return nv_report_leave_out(supervisor->report, relative, "the overlay lost track of it when it got a hard link") ? 0 : -ENOMEM;
+        return nv_report_leave_out(supervisor->report, relative, "the overlay lost track of it when it got a hard link")
+                   ? 0
+                   : -ENOMEM;
     if (!S_ISREG(object->type) && !S_ISDIR(object->type) && !S_ISLNK(object->type))
         return nv_report_leave_out(supervisor->report, relative, "not a regular file") ? 0 : -ENOMEM;
     if (object->names)
-        return report_name(supervisor, change, relative, "the file was renamed or linked, and the new name is not durable",
-                           NV_SEVERITY_ERROR);
+        return report_name(supervisor, change, relative,
+                           "the file was renamed or linked, and the new name is not durable", NV_SEVERITY_ERROR);
     if (object->nameless)
-        return report_name(supervisor, change, relative, "the file's content is durable, and its name is not", NV_SEVERITY_ERROR);
+        return report_name(supervisor, change, relative, "the file's content is durable, and its name is not",
+                           NV_SEVERITY_ERROR);
     if (S_ISREG(object->type) && object->view >= 0 && !fstat(object->view, &status) && status.st_size)
         return judge_file(supervisor, object, relative);
-    return report_name(supervisor, change, relative, S_ISDIR(object->type) ? "the new folder's name is not durable"
-                                                                          : "the new file's name is not durable",
+    return report_name(supervisor, change, relative,
+                       S_ISDIR(object->type) ? "the new folder's name is not durable"
+                                             : "the new file's name is not durable",
                        NV_SEVERITY_ERROR);
 }
 
@@ -433,8 +444,9 @@ static int judge_names(struct nv_supervisor *supervisor, const struct nv_changes
 
         if (change_path(changes, change, path, sizeof path) < 0)
             continue;
-        if (!at_stake(supervisor, path))
+        if (!at_stake(supervisor, path) || change->object->excluded)
             continue;
+        supervisor->report->files_changed++;
         if (change->kind == NV_NAME_NEW)
             status = judge_new_name(supervisor, change, path);
         else if (change->object->wanted != supervisor->image.listing && !replaced(changes, change))

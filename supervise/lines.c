@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The supervisor's side of the verifier's line records: one shared, sparse array a file. Called by the server and by syncs. */
+/*
+ * The supervisor's side of the verifier's line records: one shared, sparse array a file. Called by the server and by
+ * syncs.
+ */
 #include "supervise/image.h"
 
 #include <errno.h>

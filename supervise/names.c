@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Names: which files have which names in the view, and bringing that to the durable image. The kernel tells which folders
- * changed (inotify); those are listed and compared, and what differs is made durable: first what is new or moved, so that no
- * file loses its last name on the way, then what is gone.
+ * Names: which files have which names in the view, and bringing that to the durable image. The kernel tells which
+ * folders changed (inotify); those are listed and compared, and what differs is made durable: first what is new or
+ * moved, so that no file loses its last name on the way, then what is gone.
  */
 #include "supervise/image.h"
 
@@ -136,8 +136,8 @@ void nv_changes_free(struct nv_changes *changes)
 }
 
 /* One name of a listing: known, or new. */
-static int list_name(struct nv_image *image, struct nv_object *folder, int fd, const char *name, struct nv_changes *changes,
-                     struct nv_object **found)
+static int list_name(struct nv_image *image, struct nv_object *folder, int fd, const char *name,
+                     struct nv_changes *changes, struct nv_object **found)
 {
     struct nv_entry *entry = nv_image_entry(image, folder, name);
     struct statx status;
@@ -157,7 +157,8 @@ static int list_name(struct nv_image *image, struct nv_object *folder, int fd, c
         return 0;
     }
     (*found)->wanted = image->listing;
-    if (image->adopt_views && S_ISREG(status.stx_mode) && (*found)->view < 0 && image->descriptors < image->descriptors_max) {
+    if (image->adopt_views && S_ISREG(status.stx_mode) && (*found)->view < 0 &&
+        image->descriptors < image->descriptors_max) {
         int own = openat(fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 
         if (own >= 0)
@@ -172,7 +173,8 @@ static bool must_visit(const struct nv_object *folder, bool only)
     return folder && S_ISDIR(folder->type) && (folder->watch < 0 || folder->dirty || folder->dirty_below) && !only;
 }
 
-static int list_changed(struct nv_image *image, struct nv_object *folder, DIR *stream, bool only, struct nv_changes *changes)
+static int list_changed(struct nv_image *image, struct nv_object *folder, DIR *stream, bool only,
+                        struct nv_changes *changes)
 {
     struct dirent *item;
     int status = 0;
@@ -233,7 +235,9 @@ static int list_folder(struct nv_image *image, struct nv_object *folder, int par
     return status;
 }
 
-/* The folder in the view: by the descriptor that a program synced, or else under the name it has by now in both images. */
+/*
+ * The folder in the view: by the descriptor that a program synced, or else under the name it has by now in both images.
+ */
 static int open_view(const struct nv_object *folder)
 {
     char path[PATH_MAX];
@@ -455,7 +459,10 @@ static int apply_new(struct nv_image *image, struct nv_change *change)
     return status;
 }
 
-/* In the posix model a file may lose its name here, and get another when that folder is synced: its bytes are kept open. */
+/*
+ * In the posix model a file may lose its name here, and get another when that folder is synced: its bytes are kept
+ * open.
+ */
 static void keep_bytes(struct nv_image *image, struct nv_object *object)
 {
     if (image->model == NV_FS_POSIX && S_ISREG(object->type) && object->names && !object->names->next_name &&

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Entering the namespaces in which a view can be mounted, and saying which setting forbids it. nv_run calls it first. */
+/*
+ * Entering the namespaces in which a view can be mounted, and saying which setting forbids it. nv_run calls it first.
+ */
 #include "supervise/view.h"
 
 #include <errno.h>

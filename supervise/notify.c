@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Taking notifications from the kernel: which handler a system call goes to, and how it is answered. The run's loop calls it. */
+/*
+ * Taking notifications from the kernel: which handler a system call goes to, and how it is answered. The run's loop
+ * calls it.
+ */
 #include "supervise/supervisor.h"
 
 #include <errno.h>
@@ -63,7 +66,8 @@ int nv_notify_prepare(void)
     return 0;
 }
 
-static void answer_call(struct nv_supervisor *supervisor, const struct seccomp_notif *call, const struct nv_answer *answer)
+static void answer_call(struct nv_supervisor *supervisor, const struct seccomp_notif *call,
+                        const struct nv_answer *answer)
 {
     struct seccomp_notif_resp response = {.id = call->id};
 
@@ -75,7 +79,8 @@ static void answer_call(struct nv_supervisor *supervisor, const struct seccomp_n
         response.error = -answer->error;
     else
         response.val = answer->value;
-    (void)ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_SEND, &response); /* fails when the program has died meanwhile */
+    (void)ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_SEND,
+                &response); /* fails when the program has died meanwhile */
 }
 
 bool nv_notify_serve(struct nv_supervisor *supervisor)

@@ -71,7 +71,8 @@ static int add_folder(struct run *run, const char *name)
         return 125;
     }
     if (is_system_folder(path)) {
-        snprintf(run->error, run->error_bytes, "%s cannot be at stake: name the folder of the program's files with --dir", path);
+        snprintf(run->error, run->error_bytes,
+                 "%s cannot be at stake: name the folder of the program's files with --dir", path);
         free(path);
         return 125;
     }
@@ -169,8 +170,10 @@ static int prepare(struct run *run)
         return status;
     if (nv_namespace_enter(run->error, run->error_bytes))
         return 125;
-    run->view = (struct nv_view_context){.image = &supervisor->image, .report = supervisor->report,
-                                         .options = supervisor->options, .error = run->error,
+    run->view = (struct nv_view_context){.image = &supervisor->image,
+                                         .report = supervisor->report,
+                                         .options = supervisor->options,
+                                         .error = run->error,
                                          .error_bytes = run->error_bytes};
     if (nv_view_make(&run->view))
         return 125;
@@ -223,7 +226,8 @@ static void serve(struct run *run)
     struct nv_supervisor *supervisor = &run->supervisor;
 
     for (;;) {
-        struct pollfd wait[] = {{supervisor->listener, POLLIN, 0}, {supervisor->server, POLLIN, 0}, {run->signals, POLLIN, 0}};
+        struct pollfd wait[] = {
+            {supervisor->listener, POLLIN, 0}, {supervisor->server, POLLIN, 0}, {run->signals, POLLIN, 0}};
 
         if (poll(wait, 3, -1) < 0 && errno != EINTR)
             return;
@@ -266,7 +270,8 @@ static void describe(struct run *run)
     report->file_system_model = supervisor->options->model == NV_FS_POSIX ? "posix" : "journaled";
     report->syncs = supervisor->image.syncs;
     report->bytes_made_durable = supervisor->image.bytes_made_durable;
-    report->exit_status = WIFSIGNALED(supervisor->status) ? 128 + WTERMSIG(supervisor->status) : WEXITSTATUS(supervisor->status);
+    report->exit_status =
+        WIFSIGNALED(supervisor->status) ? 128 + WTERMSIG(supervisor->status) : WEXITSTATUS(supervisor->status);
 }
 
 static int copy_strings(char ***to, char *const *from, size_t count)
@@ -371,7 +376,8 @@ int nv_run(const struct nv_run_options *options, struct nv_report **report, char
     run->error = error;
     run->error_bytes = error_bytes;
     run->signals = -1;
-    run->supervisor = (struct nv_supervisor){.options = options, .report = *report, .listener = -1, .server = -1, .ledger_fd = -1};
+    run->supervisor =
+        (struct nv_supervisor){.options = options, .report = *report, .listener = -1, .server = -1, .ledger_fd = -1};
     status = go(run);
     clean(run);
     free(run);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A verified run: start a program on a view of its files, make durable what it syncs, and judge at its end what it never did.
- * `nvrtl check` calls nv_run; everything below supervise/ serves it.
+ * A verified run: start a program on a view of its files, make durable what it syncs, and judge at its end what it
+ * never did. `nvrtl check` calls nv_run; everything below supervise/ serves it.
  */
 #ifndef NV_RUN_H
 #define NV_RUN_H
@@ -13,9 +13,9 @@ enum nv_file_system_model { NV_FS_JOURNALED, NV_FS_POSIX };
 enum nv_view_kind { NV_VIEW_AUTO, NV_VIEW_COPY, NV_VIEW_OVERLAY };
 
 struct nv_run_options {
-    char **program;      /* NULL-terminated */
-    char **folders;      /* NULL-terminated; at least one */
-    char **file_globs;   /* NULL-terminated, may be empty: judge only files whose path in the folder, or name, matches */
+    char **program;    /* NULL-terminated */
+    char **folders;    /* NULL-terminated; at least one */
+    char **file_globs; /* NULL-terminated, may be empty: judge only files whose path in the folder, or name, matches */
     NVRTL_DOMAIN domain; /* that tokens simulate */
     enum nv_file_system_model model;
     enum nv_view_kind view;
@@ -24,8 +24,8 @@ struct nv_run_options {
 };
 
 /*
- * Run it. 0: the program ran, and *report (to be freed) tells the rest. Otherwise the exit status of nvrtl itself (125, 126 or
- * 127) with one line in `error` that says why and what to do.
+ * Run it. 0: the program ran, and *report (to be freed) tells the rest. Otherwise the exit status of nvrtl itself (125,
+ * 126 or 127) with one line in `error` that says why and what to do.
  */
 int nv_run(const struct nv_run_options *options, struct nv_report **report, char *error, size_t error_bytes);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Where verifiers inside the program ask for the ledger and for the durable image of a file. One question a connection. */
+/*
+ * Where verifiers inside the program ask for the ledger and for the durable image of a file. One question a connection.
+ */
 #include "nvrtl/status.h"
 #include "src/nvm/seam.h"
 #include "supervise/supervisor.h"
@@ -21,7 +23,8 @@ static int open_ledger(struct nv_supervisor *supervisor)
     supervisor->ledger_fd = memfd_create("nvrtl-ledger", MFD_CLOEXEC);
     if (supervisor->ledger_fd < 0 || ftruncate(supervisor->ledger_fd, sizeof(struct nv_ledger)))
         return -errno;
-    ledger = mmap(NULL, sizeof(struct nv_ledger), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, supervisor->ledger_fd, 0);
+    ledger = mmap(NULL, sizeof(struct nv_ledger), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+                  supervisor->ledger_fd, 0);
     if (ledger == MAP_FAILED)
         return -errno;
     supervisor->ledger = ledger;
@@ -37,7 +40,8 @@ int nv_server_open(struct nv_supervisor *supervisor)
 
     if (getrandom(&random, sizeof random, 0) != sizeof random)
         return -errno;
-    length = snprintf(supervisor->socket_name, sizeof supervisor->socket_name, "nvrtl-%d-%016lx", (int)getpid(), random);
+    length =
+        snprintf(supervisor->socket_name, sizeof supervisor->socket_name, "nvrtl-%d-%016lx", (int)getpid(), random);
     memcpy(address.sun_path + 1, supervisor->socket_name, (size_t)length);
     supervisor->server = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (supervisor->server < 0 ||

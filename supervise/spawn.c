@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Starting the program: the child installs the filter, hands its listener to the supervisor, and becomes the program. */
+/*
+ * Starting the program: the child installs the filter, hands its listener to the supervisor, and becomes the program.
+ */
 #include "supervise/spawn.h"
 
 #include <errno.h>
@@ -72,8 +74,8 @@ static void become_program(const struct nv_supervisor *supervisor, const struct 
 
     (void)setrlimit(RLIMIT_NOFILE, &spawn->descriptors);
     snprintf(name, sizeof name, "@%s", supervisor->socket_name);
-    if (setenv(NV_VERIFIER_VARIABLE, name, 1) || setenv(NV_VERIFIER_PATH_VARIABLE, supervisor->options->verifier_path, 1) ||
-        chdir(spawn->working_folder)) {
+    if (setenv(NV_VERIFIER_VARIABLE, name, 1) ||
+        setenv(NV_VERIFIER_PATH_VARIABLE, supervisor->options->verifier_path, 1) || chdir(spawn->working_folder)) {
         tell(line, STEP_EXECUTE, errno, -1);
         _exit(125);
     }

@@ -17,8 +17,8 @@ struct nv_spawn {
 };
 
 /*
- * Start the program; supervisor->program and ->listener are set. 0, or the exit status that nvrtl ends with (125, 126, 127)
- * and why.
+ * Start the program; supervisor->program and ->listener are set. 0, or the exit status that nvrtl ends with (125, 126,
+ * 127) and why.
  */
 int nv_spawn(struct nv_supervisor *supervisor, const struct nv_spawn *spawn, char *error, size_t error_bytes);
 

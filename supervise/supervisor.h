@@ -15,10 +15,10 @@ struct nv_supervisor {
     bool overlay;
 
     pid_t program;
-    int status;      /* of the program, as waitpid tells it */
-    bool ended;      /* the program has */
-    int listener;    /* notifications */
-    int server;      /* verifiers connect here */
+    int status;   /* of the program, as waitpid tells it */
+    bool ended;   /* the program has */
+    int listener; /* notifications */
+    int server;   /* verifiers connect here */
     int ledger_fd;
     struct nv_ledger *ledger;
     int reserved_first, reserved_end; /* descriptors that stand for synchronous opens */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Synchronous files. An open with O_SYNC or O_DSYNC is made by the supervisor and answered with a descriptor in a reserved
- * range of numbers, so that only writes to those numbers are notified; such a write is made by the supervisor through the
- * same open file, and is durable before the program hears of it.
+ * Synchronous files. An open with O_SYNC or O_DSYNC is made by the supervisor and answered with a descriptor in a
+ * reserved range of numbers, so that only writes to those numbers are notified; such a write is made by the supervisor
+ * through the same open file, and is durable before the program hears of it.
  */
 #include "supervise/supervisor.h"
 #include "supervise/target.h"
@@ -121,18 +121,21 @@ static bool same_credentials(pid_t thread)
 
 static int free_reserved(const struct nv_supervisor *supervisor, pid_t thread, int first)
 {
-    for (int fd = first > supervisor->reserved_first ? first : supervisor->reserved_first; fd < supervisor->reserved_end; fd++)
+    for (int fd = first > supervisor->reserved_first ? first : supervisor->reserved_first;
+         fd < supervisor->reserved_end; fd++)
         if (!nv_target_has_fd(thread, fd))
             return fd;
     return -EMFILE;
 }
 
 /* Give the program a descriptor with that number, and its call that number as the result. */
-static void install(struct nv_supervisor *supervisor, const struct seccomp_notif *call, int own, int number, bool close_on_exec,
-                    struct nv_answer *answer)
+static void install(struct nv_supervisor *supervisor, const struct seccomp_notif *call, int own, int number,
+                    bool close_on_exec, struct nv_answer *answer)
 {
-    struct seccomp_notif_addfd add = {.id = call->id, .flags = SECCOMP_ADDFD_FLAG_SETFD | SECCOMP_ADDFD_FLAG_SEND,
-                                      .srcfd = (uint32_t)own, .newfd = (uint32_t)number,
+    struct seccomp_notif_addfd add = {.id = call->id,
+                                      .flags = SECCOMP_ADDFD_FLAG_SETFD | SECCOMP_ADDFD_FLAG_SEND,
+                                      .srcfd = (uint32_t)own,
+                                      .newfd = (uint32_t)number,
                                       .newfd_flags = close_on_exec ? O_CLOEXEC : 0};
 
     answer->answered = true;
@@ -189,7 +192,8 @@ void nv_handle_open(struct nv_supervisor *supervisor, const struct seccomp_notif
     if (!(request.flags & O_DSYNC) || (request.flags & O_PATH) || !concerns_us(supervisor, path, request.flags))
         return;
     if (!same_credentials(thread)) {
-        cannot_follow(supervisor, NULL, "a file was opened for synchronous writing by another user or under another root");
+        cannot_follow(supervisor, NULL,
+                      "a file was opened for synchronous writing by another user or under another root");
         return;
     }
     fd = open_for(thread, path, &request);
@@ -246,7 +250,8 @@ void nv_handle_fcntl(struct nv_supervisor *supervisor, const struct seccomp_noti
 }
 
 /* dup2 and dup3 name the number. One outside the reserved range cannot be followed. */
-void nv_handle_duplicate_to(struct nv_supervisor *supervisor, const struct seccomp_notif *call, struct nv_answer *answer)
+void nv_handle_duplicate_to(struct nv_supervisor *supervisor, const struct seccomp_notif *call,
+                            struct nv_answer *answer)
 {
     pid_t thread = (pid_t)call->pid;
     struct statx status;
@@ -259,9 +264,11 @@ void nv_handle_duplicate_to(struct nv_supervisor *supervisor, const struct secco
     if (own < 0)
         return;
     if (flags & O_DSYNC)
-        cannot_follow(supervisor,
-                      nv_image_object(&supervisor->image, nv_folder_of(supervisor, thread, (int)call->data.args[0], &status), &status),
-                      "a descriptor opened with O_SYNC or O_DSYNC was copied to a low number by dup2: its file was not judged");
+        cannot_follow(
+            supervisor,
+            nv_image_object(&supervisor->image, nv_folder_of(supervisor, thread, (int)call->data.args[0], &status),
+                            &status),
+            "a descriptor opened with O_SYNC or O_DSYNC was copied to a low number by dup2: its file was not judged");
     close(own);
 }
 
@@ -391,8 +398,11 @@ void nv_handle_write(struct nv_supervisor *supervisor, const struct seccomp_noti
     close(own);
 }
 
-/* sendfile and its kin to a synchronous file: programs fall back to writing when they are told that it cannot be done. */
-void nv_handle_refused_write(struct nv_supervisor *supervisor, const struct seccomp_notif *call, struct nv_answer *answer)
+/*
+ * sendfile and its kin to a synchronous file: programs fall back to writing when they are told that it cannot be done.
+ */
+void nv_handle_refused_write(struct nv_supervisor *supervisor, const struct seccomp_notif *call,
+                             struct nv_answer *answer)
 {
     struct statx status;
     int flags = 0, argument = call->data.nr == SYS_sendfile ? 0 : 2;

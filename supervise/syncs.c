@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The system calls that make files durable: fsync and its kin. Each copies what it promises to the durable image, then returns. */
+/*
+ * The system calls that make files durable: fsync and its kin. Each copies what it promises to the durable image, then
+ * returns.
+ */
 #include "supervise/supervisor.h"
 #include "supervise/target.h"
 
@@ -47,7 +50,10 @@ static int make_nameless(struct nv_image *image, struct nv_object *object)
     return 0;
 }
 
-/* The file, with its name durable if the model says that this sync makes it so. NULL in *found: it has no name any more. */
+/*
+ * The file, with its name durable if the model says that this sync makes it so. NULL in *found: it has no name any
+ * more.
+ */
 static int prepare(struct nv_image *image, struct nv_folder *folder, const struct statx *status, bool data_only,
                    struct nv_object **found)
 {
@@ -72,8 +78,8 @@ static int prepare(struct nv_image *image, struct nv_folder *folder, const struc
 }
 
 /* `own` is a descriptor of ours for the view's file, or negative: it is looked for by name. */
-static int sync_object(struct nv_image *image, struct nv_folder *folder, int own, const struct statx *status, bool data_only,
-                       uint64_t from, uint64_t to)
+static int sync_object(struct nv_image *image, struct nv_folder *folder, int own, const struct statx *status,
+                       bool data_only, uint64_t from, uint64_t to)
 {
     struct nv_object *object = NULL;
     int result;
@@ -108,7 +114,8 @@ int nv_sync_file(struct nv_supervisor *supervisor, pid_t thread, int fd, const s
     return own < 0 ? own : sync_object(&supervisor->image, folder, own, status, data_only, from, to);
 }
 
-static int sync_folder(struct nv_image *image, struct nv_folder *folder, pid_t thread, int fd, const struct statx *status)
+static int sync_folder(struct nv_image *image, struct nv_folder *folder, pid_t thread, int fd,
+                       const struct statx *status)
 {
     struct nv_object *object;
     int own;
@@ -230,7 +237,8 @@ void nv_handle_sync(struct nv_supervisor *supervisor, const struct seccomp_notif
     (void)call;
     (void)answer;
     if (sync_everything(&supervisor->image))
-        (void)nv_report_not_seen(supervisor->report, "a sync() could not write everything; sync() has no way to tell the program");
+        (void)nv_report_not_seen(supervisor->report,
+                                 "a sync() could not write everything; sync() has no way to tell the program");
 }
 
 void nv_handle_syncfs(struct nv_supervisor *supervisor, const struct seccomp_notif *call, struct nv_answer *answer)
@@ -265,8 +273,9 @@ static int submit_one(struct nv_supervisor *supervisor, pid_t thread, const stru
 
         if (object)
             object->unjudged = true;
-        (void)nv_report_not_seen(supervisor->report,
-                                 "synchronous writes by io_submit (O_SYNC, O_DSYNC or RWF_SYNC with AIO): those files were not judged");
+        (void)nv_report_not_seen(
+            supervisor->report,
+            "synchronous writes by io_submit (O_SYNC, O_DSYNC or RWF_SYNC with AIO): those files were not judged");
         return 0;
     }
     if (block->aio_lio_opcode != IOCB_CMD_FSYNC && block->aio_lio_opcode != IOCB_CMD_FDSYNC)

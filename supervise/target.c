@@ -77,7 +77,8 @@ int nv_target_read(pid_t thread, uint64_t address, void *buffer, size_t length)
     size_t done = 0;
 
     while (done < length) {
-        struct iovec own = {(char *)buffer + done, length - done}, theirs = {(void *)(uintptr_t)(address + done), length - done};
+        struct iovec own = {(char *)buffer + done, length - done},
+                     theirs = {(void *)(uintptr_t)(address + done), length - done};
         ssize_t got = process_vm_readv(thread, &own, 1, &theirs, 1, 0);
 
         if (got <= 0)
@@ -133,8 +134,8 @@ static bool parse_mapping(const char *line, struct nv_target_mapping *mapping)
     char permissions[5];
     unsigned major, minor;
 
-    if (sscanf(line, "%lx-%lx %4s %lx %x:%x %lu", &mapping->start, &mapping->end, permissions, &mapping->offset, &major, &minor,
-               &mapping->inode) != 7)
+    if (sscanf(line, "%lx-%lx %4s %lx %x:%x %lu", &mapping->start, &mapping->end, permissions, &mapping->offset, &major,
+               &minor, &mapping->inode) != 7)
         return false;
     mapping->device = makedev(major, minor);
     mapping->shared = permissions[3] == 's';

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Making the view of each folder at stake, and taking its files into the image. A copy is the better view: it has no gaps. An
- * overlay serves for folders that are too large to copy. nv_run calls it before the program starts.
+ * Making the view of each folder at stake, and taking its files into the image. A copy is the better view: it has no
+ * gaps. An overlay serves for folders that are too large to copy. nv_run calls it before the program starts.
  */
 #include "supervise/view.h"
 
@@ -17,7 +17,10 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* What a copy may cost before an overlay is taken instead: files, and a part of the memory (or of the scratch disk) that is free. */
+/*
+ * What a copy may cost before an overlay is taken instead: files, and a part of the memory (or of the scratch disk)
+ * that is free.
+ */
 #define COPY_FILES_MAX ((uint64_t)200000)
 enum { COPY_PART_OF_FREE = 2 };
 
@@ -33,8 +36,9 @@ static int fail(struct nv_view_context *context, const char *what, const char *p
     snprintf(context->error, context->error_bytes, "cannot %s %s: %s%s", what, path, strerror(number),
              number == ENOSPC && !context->options->scratch
                  ? "; the view does not fit in memory: name a folder on a disk with --scratch"
-             : number == EXDEV ? "; an overlay does not serve here: use --view=copy, with --scratch if the folder is large"
-                               : "");
+             : number == EXDEV
+                 ? "; an overlay does not serve here: use --view=copy, with --scratch if the folder is large"
+                 : "");
     return -1;
 }
 
@@ -99,7 +103,8 @@ static int copy_file(struct nv_image *image, int real, int view, const char *nam
     result = to < 0 ? -errno : copy_bytes(image, from, to, status->st_size);
     if (!result && !geteuid() && fchown(to, status->st_uid, status->st_gid))
         result = -errno;
-    if (!result && (fchmod(to, status->st_mode & 07777) || futimens(to, (struct timespec[]){status->st_atim, status->st_mtim})))
+    if (!result &&
+        (fchmod(to, status->st_mode & 07777) || futimens(to, (struct timespec[]){status->st_atim, status->st_mtim})))
         result = -errno;
     close(from);
     if (to >= 0)
@@ -223,7 +228,8 @@ static int take_node(struct nv_view_context *context, struct nv_object *folder, 
 
     if (statx(view, name, AT_SYMLINK_NOFOLLOW, NV_STATX_MASK, &in_view))
         return -errno;
-    if (context->overlay && S_ISREG(status->st_mode) && !excluded && nv_statx_device(&in_view) != folder->folder->device)
+    if (context->overlay && S_ISREG(status->st_mode) && !excluded &&
+        nv_statx_device(&in_view) != folder->folder->device)
         return -EXDEV; /* the overlay cannot give inode numbers that last */
     object = nv_image_object(context->image, folder->folder, &in_view);
     if (!object)
@@ -250,9 +256,9 @@ static int take_below(struct nv_view_context *context, struct nv_object *folder,
     int in_view = openat(view, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
     result = below < 0 || in_view < 0 ? -errno : take_folder(context, entry->object, below, in_view, path);
-    if (!result && !context->overlay && ((!geteuid() && fchown(in_view, status->st_uid, status->st_gid)) ||
-                              fchmod(in_view, status->st_mode & 07777) ||
-                              futimens(in_view, (struct timespec[]){status->st_atim, status->st_mtim})))
+    if (!result && !context->overlay &&
+        ((!geteuid() && fchown(in_view, status->st_uid, status->st_gid)) || fchmod(in_view, status->st_mode & 07777) ||
+         futimens(in_view, (struct timespec[]){status->st_atim, status->st_mtim})))
         result = -errno;
     if (below >= 0)
         close(below);
@@ -405,8 +411,9 @@ static int mount_overlay(struct nv_view_context *context, struct nv_folder *fold
         result = fail(context, "prepare the overlay of", folder->path, errno);
     upper = openat(under, "upper", O_PATH | O_DIRECTORY | O_CLOEXEC);
     work = openat(under, "work", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    snprintf(data, sizeof data, "lowerdir=/proc/self/fd/%d,upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d,xino=on%s",
-             folder->real, upper, work, geteuid() ? ",userxattr" : "");
+    snprintf(data, sizeof data,
+             "lowerdir=/proc/self/fd/%d,upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d,xino=on%s", folder->real,
+             upper, work, geteuid() ? ",userxattr" : "");
     if (!result && mount("nvrtl-view", folder->path, "overlay", 0, data))
         result = fail(context, "mount an overlay over", folder->path, errno);
     folder->upper = upper;

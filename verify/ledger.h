@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the verifier, inside the program, shares with the supervisor: the messages on the socket, and two kinds of shared memory.
- * Both survive the program, so that its end, however sudden, loses nothing of what it had said.
+ * What the verifier, inside the program, shares with the supervisor: the messages on the socket, and two kinds of
+ * shared memory. Both survive the program, so that its end, however sudden, loses nothing of what it had said.
  *
  *   ledger   one a run: places in the code, misuse, marks, ignored ranges, regions
  *   lines    one a file: a record for every 64-byte line
@@ -20,9 +20,9 @@
 #define NV_VERIFIER_PATH_VARIABLE "NVRTL_VERIFIER_PATH"
 
 /*
- * The record of one line of a file. `flushes` counts its flushes; each flush is a version, and `committed` is the newest
- * version in the durable image: flushes != committed means that one is in flight. A sync of the file by a system call sets
- * committed = flushes (the supervisor does), and so no older content is drained over a newer one.
+ * The record of one line of a file. `flushes` counts its flushes; each flush is a version, and `committed` is the
+ * newest version in the durable image: flushes != committed means that one is in flight. A sync of the file by a system
+ * call sets committed = flushes (the supervisor does), and so no older content is drained over a newer one.
  */
 struct nv_line_record {
     _Atomic uint16_t write_place; /* of the last write through the interface; 0: none */
@@ -93,7 +93,8 @@ struct nv_ledger_range {
 struct nv_ledger {
     uint32_t domain; /* NVRTL_DOMAIN that tokens simulate; set by the supervisor */
     _Atomic uint64_t tokens;
-    _Atomic uint32_t modules, places, events, marks, ignored, regions; /* slots taken (may exceed the arrays: then lost) */
+    _Atomic uint32_t modules, places, events, marks, ignored,
+        regions;           /* slots taken (may exceed the arrays: then lost) */
     _Atomic uint32_t lost; /* records for which there was no room */
     struct {
         _Atomic uint32_t ready;

@@ -2,8 +2,9 @@
 /*
  * The memory plane's seam: how a token is bound to an engine, and who hears of misuse.
  *
- * The runtime calls through one table, nv_seam. By default the table binds a token to the engine of its memory's persistence
- * domain. In a verified run it is the verifier's table, put in place before main(); nothing in the runtime asks which it is.
+ * The runtime calls through one table, nv_seam. By default the table binds a token to the engine of its memory's
+ * persistence domain. In a verified run it is the verifier's table, put in place before main(); nothing in the runtime
+ * asks which it is.
  */
 #ifndef NV_SEAM_H
 #define NV_SEAM_H
@@ -20,11 +21,11 @@
 struct nv_segment {
     char *start;
     char *end;
-    uint64_t offset;   /* of start in the file, bytes */
-    uint64_t device;   /* as makedev() */
+    uint64_t offset; /* of start in the file, bytes */
+    uint64_t device; /* as makedev() */
     uint64_t inode;
     NVRTL_DOMAIN domain;
-    char path[4096];   /* as /proc/self/maps tells it; empty if none */
+    char path[4096]; /* as /proc/self/maps tells it; empty if none */
     char reason[160];
 };
 
@@ -36,27 +37,33 @@ struct nv_region {
     char *base;
     size_t size_bytes;
     void *context; /* the engine's */
-    /* Bound for one call with FLUSH_NV_MEMORY_DEFAULT_TOKEN: its release (at once, or after the thread's drain when it has a
-     * context and something was flushed) is no end of a token. */
+    /*
+     * Bound for one call with FLUSH_NV_MEMORY_DEFAULT_TOKEN: its release (at once, or after the thread's drain when it
+     * has a context and something was flushed) is no end of a token.
+     */
     bool for_one_call;
 };
 
 /*
- * An engine makes a region durable, in its own way. `place` is the return address of the public function, for reports. Ranges
- * have been checked to lie inside the region, flags to be known. Errors are NTSTATUS; page-cache is the only domain to have any.
+ * An engine makes a region durable, in its own way. `place` is the return address of the public function, for reports.
+ * Ranges have been checked to lie inside the region, flags to be known. Errors are NTSTATUS; page-cache is the only
+ * domain to have any.
  */
 struct nv_engine {
     const char *name;
     NVRTL_DOMAIN domain;
     const char *(*write_back_name)(void);
-    NTSTATUS (*flush)(const struct nv_region *region, void *address, size_t size_bytes, uint32_t flags, const void *place);
-    NTSTATUS (*flush_ranges)(const struct nv_region *region, const NV_MEMORY_RANGE *ranges, size_t count, uint32_t flags,
-                             const void *place);
+    /* clang-format off */
+    NTSTATUS (*flush)(const struct nv_region *region, void *address, size_t size_bytes, uint32_t flags,
+                      const void *place);
+    NTSTATUS (*flush_ranges)(const struct nv_region *region, const NV_MEMORY_RANGE *ranges, size_t count,
+                             uint32_t flags, const void *place);
     NTSTATUS (*drain)(const struct nv_region *region, const void *place);
     NTSTATUS (*write)(const struct nv_region *region, void *destination, const void *source, size_t size_bytes,
                       uint32_t flags, const void *place);
-    NTSTATUS (*fill)(const struct nv_region *region, void *destination, size_t size_bytes, uint8_t value, uint32_t flags,
-                     const void *place);
+    NTSTATUS (*fill)(const struct nv_region *region, void *destination, size_t size_bytes, uint8_t value,
+                     uint32_t flags, const void *place);
+    /* clang-format on */
     NTSTATUS (*forget_failure)(const struct nv_region *region);
     void (*release)(const struct nv_region *region, const void *place); /* the token is gone; frees the context */
 };
@@ -73,13 +80,18 @@ struct nv_seam {
     uint32_t version;
     bool verified;
     bool forced; /* the domain does not follow the memory */
-    /* Set region->engine and ->context; base and size are set, and lie in the segments, which are adjacent and in order. */
+    /*
+     * Set region->engine and ->context; base and size are set, and lie in the segments, which are adjacent and in
+     * order.
+     */
     NTSTATUS (*bind)(struct nv_region *region, const struct nv_segment *segments, size_t count);
     /* A drain with the default token: what this thread flushed with it. */
     NTSTATUS (*drain_default)(const void *place);
     /* Misuse. Returns the status that the caller gets. */
+    /* clang-format off */
     NTSTATUS (*refuse)(enum nv_refusal why, const char *function, PVOID token, const void *address, size_t size_bytes,
                        const void *place);
+    /* clang-format on */
     void (*ignore)(const void *address, size_t size_bytes);
     void (*mark)(const char *text, const void *place);
 };

@@ -61,7 +61,7 @@ static bool fill(struct nv_report *report, const char *letters)
         else if (*letters == 'p')
             report->power_failure = true;
         else if (*letters == 'f')
-            report->files_watched = 1;
+            report->files_watched = report->files_changed = 1;
         else if (*letters >= '0' && *letters <= '9')
             report->exit_status = *letters - '0';
     }

@@ -167,7 +167,7 @@ static void nothing_watched_is_told_from_clean(void **state)
 {
     (void)state;
     struct nv_report *report = nv_report_new();
-    uint64_t *const seen[] = {&report->files_watched, &report->syncs, &report->tokens};
+    uint64_t *const seen[] = {&report->files_changed, &report->syncs, &report->tokens};
     assert_true(nv_report_watched_nothing(report));
     for (size_t i = 0; i < 3; i++) {
         *seen[i] = 1;

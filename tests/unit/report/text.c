@@ -68,7 +68,7 @@ static void after_a_power_failure(void **state)
     (void)state;
     struct nv_report *report = nv_report_new();
     report->power_failure = true;
-    report->files_watched = 1;
+    report->files_watched = report->files_changed = 1;
     report->bytes_watched = 1023;
     report->exit_status = 137;
     expect(report, "power-failure", false);
