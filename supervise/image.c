@@ -88,6 +88,7 @@ static void free_object(struct nv_object *object)
         munmap(object->lines, object->lines_bytes);
     if (object->lines_fd >= 0)
         close(object->lines_fd);
+    nv_names_forget_arrivals(object);
     free(object->synced_blocks);
     free(object);
 }

@@ -64,6 +64,9 @@ struct nv_object {
     int watch; /* of a folder: inotify's number, or -1 */
     bool dirty, dirty_below;
     uint64_t listed; /* the last gathering that listed it */
+    char **arrived;  /* of a folder: names that were moved to since it was last settled */
+    size_t arrived_count;
+    bool arrivals_unknown;
     uint64_t wanted; /* the gathering that gives it a name */
 
     uint32_t verifier_file; /* its number in the ledger, or 0 */
@@ -154,6 +157,7 @@ void nv_names_mark_all(struct nv_image *image);
 int nv_names_gather(struct nv_image *image, struct nv_object *only, struct nv_changes *changes);
 /* Make it durable. */
 int nv_names_apply(struct nv_image *image, struct nv_changes *changes);
+void nv_names_forget_arrivals(struct nv_object *folder);
 void nv_names_settle(struct nv_image *image, struct nv_object *only);
 void nv_changes_free(struct nv_changes *changes);
 /* notice, gather and apply: what a sync does to names. */

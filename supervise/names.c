@@ -67,10 +67,65 @@ int nv_names_watch(struct nv_image *image, struct nv_object *folder, int view_fd
     return 0;
 }
 
+void nv_names_forget_arrivals(struct nv_object *folder)
+{
+    for (size_t i = 0; i < folder->arrived_count; i++)
+        free(folder->arrived[i]);
+    free(folder->arrived);
+    folder->arrived = NULL;
+    folder->arrived_count = 0;
+    folder->arrivals_unknown = false;
+}
+
+static size_t find_arrival(const struct nv_object *folder, const char *name)
+{
+    size_t i = 0;
+
+    while (i < folder->arrived_count && strcmp(folder->arrived[i], name))
+        i++;
+    return i;
+}
+
+static void note_arrival(struct nv_object *folder, const char *name)
+{
+    char **grown, *copy;
+
+    if (find_arrival(folder, name) < folder->arrived_count)
+        return;
+    copy = strdup(name);
+    grown = realloc(folder->arrived, (folder->arrived_count + 1) * sizeof *grown);
+    if (grown)
+        folder->arrived = grown;
+    if (grown && copy)
+        folder->arrived[folder->arrived_count++] = copy;
+    else {
+        free(copy);
+        folder->arrivals_unknown = true;
+    }
+}
+
+/* A name that was made anew, and not by moving a file there: between the old file and the new one there was none. */
+static bool made_in_place(const struct nv_object *folder, const char *name)
+{
+    return !folder->arrivals_unknown && find_arrival(folder, name) == folder->arrived_count;
+}
+
+static void note_creation(struct nv_object *folder, const char *name)
+{
+    size_t at = find_arrival(folder, name);
+
+    if (at == folder->arrived_count)
+        return;
+    free(folder->arrived[at]);
+    folder->arrived[at] = folder->arrived[--folder->arrived_count];
+}
+
 static void notice_event(struct nv_image *image, const struct inotify_event *event)
 {
     if (event->mask & IN_Q_OVERFLOW) {
         nv_names_mark_all(image);
+        for (struct nv_object *object = image->objects; object; object = object->next)
+            object->arrivals_unknown = true;
         return;
     }
     if (event->wd < 0 || (size_t)event->wd >= image->watched_count || !image->watched[event->wd])
@@ -79,6 +134,10 @@ static void notice_event(struct nv_image *image, const struct inotify_event *eve
         image->watched[event->wd] = NULL;
     else
         nv_names_mark(image, image->watched[event->wd]);
+    if (event->mask & IN_MOVED_TO)
+        note_arrival(image->watched[event->wd], event->name);
+    if (event->mask & IN_CREATE)
+        note_creation(image->watched[event->wd], event->name);
 }
 
 int nv_names_notice(struct nv_image *image)
@@ -430,6 +489,34 @@ static bool still_there(const struct nv_change *change)
     return there;
 }
 
+/* The file that had the name is gone from the view, and nothing else holds on to its durable one. */
+static bool can_take_over(const struct nv_image *image, const struct nv_change *change, const struct nv_entry *occupant)
+{
+    const struct nv_object *old = occupant->object, *new = change->object;
+
+    return image->model == NV_FS_JOURNALED && S_ISREG(old->type) && S_ISREG(new->type) && !new->names &&
+           !new->nameless &&new->durable < 0 && old->durable >= 0 && !old->names->next_name && !old->verifier_file &&
+           !old->excluded && old->wanted != image->listing &&made_in_place(change->folder, change->name);
+}
+
+/*
+ * The new file takes over the old one's durable file, emptied: what a removal and a creation leave. It is many times
+ * faster than creating a file and renaming it, which makes the file system write.
+ */
+static int take_over(struct nv_image *image, struct nv_change *change, struct nv_entry *occupant)
+{
+    struct nv_object *old = occupant->object, *new = change->object;
+
+    if (ftruncate(old->durable, 0))
+        return -errno;
+    new->durable = old->durable;
+    new->written = true;
+    old->durable = -1;
+    nv_object_forget_descriptors(image, old);
+    nv_image_unlink(image, occupant);
+    return nv_image_link(image, change->folder, change->name, new);
+}
+
 static int apply_new(struct nv_image *image, struct nv_change *change)
 {
     struct nv_entry *occupant = nv_image_entry(image, change->folder, change->name);
@@ -438,6 +525,14 @@ static int apply_new(struct nv_image *image, struct nv_change *change)
 
     if (!change->object->names && !still_there(change))
         return 0;
+    if (occupant && can_take_over(image, change, occupant)) {
+        status = take_over(image, change, occupant);
+        if (!status)
+            status = nv_content_attributes(image, change->object, false);
+        if (!status)
+            nv_image_entry(image, change->folder, change->name)->seen = image->listing;
+        return status;
+    }
     if (occupant && (must_step_aside(image, occupant) || S_ISDIR(change->object->type))) {
         status = move_aside(image, occupant);
         occupant = NULL;
@@ -509,6 +604,7 @@ static int remove_aside(struct nv_image *image)
 
 static void clear_marks(struct nv_object *folder)
 {
+    nv_names_forget_arrivals(folder);
     folder->dirty = folder->dirty_below = false;
 }
 
@@ -538,6 +634,7 @@ void nv_names_settle(struct nv_image *image, struct nv_object *only)
 {
     if (only) {
         only->dirty = false;
+        nv_names_forget_arrivals(only);
         return;
     }
     for (struct nv_object *object = image->objects; object; object = object->next)

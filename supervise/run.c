@@ -337,6 +337,7 @@ static int go(struct run *run)
     status = nv_spawn(&run->supervisor, &run->spawn, run->error, run->error_bytes);
     if (status)
         return status;
+    nv_notify_begin(&run->supervisor);
     serve(run);
     await_program(run);
     return end(run);

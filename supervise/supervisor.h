@@ -38,6 +38,7 @@ typedef void nv_handler(struct nv_supervisor *supervisor, const struct seccomp_n
 /* notify.c: take one notification and answer it. False: the listener is gone. */
 bool nv_notify_serve(struct nv_supervisor *supervisor);
 int nv_notify_prepare(void); /* system call numbers to handlers */
+void nv_notify_begin(struct nv_supervisor *supervisor);
 
 /* syncs.c */
 nv_handler nv_handle_fsync, nv_handle_fdatasync, nv_handle_msync, nv_handle_sync, nv_handle_syncfs, nv_handle_io_submit;

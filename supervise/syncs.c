@@ -106,10 +106,14 @@ int nv_sync_file(struct nv_supervisor *supervisor, pid_t thread, int fd, const s
                  uint64_t from, uint64_t to)
 {
     struct nv_folder *folder = nv_folder_of(supervisor, thread, fd, status);
+    struct nv_object *object;
     int own;
 
     if (!folder)
         return 0;
+    object = nv_image_find(&supervisor->image, nv_statx_device(status), status->stx_ino);
+    if (object && object->view >= 0 && nv_image_same(&supervisor->image, object, status))
+        return sync_object(&supervisor->image, folder, -1, status, data_only, from, to);
     own = nv_target_reopen(thread, fd);
     return own < 0 ? own : sync_object(&supervisor->image, folder, own, status, data_only, from, to);
 }
