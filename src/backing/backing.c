@@ -2,9 +2,9 @@
 /*
  * Owns what is known of each file while tokens stand for it. Called by binding.c.
  *
- * No descriptor is held: msync of the mapping needs none. It writes what is dirty in a range of pages, and makes the device
- * flush once, as fdatasync does for the whole file. A descriptor would have to be opened by a path that may lead elsewhere by
- * now, and closing it would drop the program's fcntl locks.
+ * No descriptor is held: msync of the mapping needs none. It writes what is dirty in a range of pages, and makes the
+ * device flush once, as fdatasync does for the whole file. A descriptor would have to be opened by a path that may lead
+ * elsewhere by now, and closing it would drop the program's fcntl locks.
  */
 #include "src/backing/backing.h"
 
@@ -30,7 +30,7 @@ struct nv_backing {
     uint64_t inode;
     size_t references;
     NTSTATUS failure;
-    uint64_t tickets; /* given to syncs so far */
+    uint64_t tickets;   /* given to syncs so far */
     struct sync *first; /* the syncs under way, in the order in which they began */
     struct sync *last;
     pthread_cond_t ended; /* the first sync under way has ended */
@@ -134,8 +134,10 @@ static void end(struct nv_backing *backing, struct sync *sync)
     pthread_cond_broadcast(&backing->ended);
 }
 
-/* The status of a failed msync, and whether it says that data may be lost. ENOMEM is how msync tells of pages that are not
- * mapped; but a file system may be out of memory as well. */
+/*
+ * The status of a failed msync, and whether it says that data may be lost. ENOMEM is how msync tells of pages that are
+ * not mapped; but a file system may be out of memory as well.
+ */
 static NTSTATUS judge(int error, char *start, size_t size_bytes, bool *lost)
 {
     *lost = error != -ENOMEM || nv_os->check_mapped(start, size_bytes) != -ENOMEM;
@@ -156,8 +158,8 @@ static NTSTATUS sync_pages(char *start, size_t size_bytes, bool *lost)
 }
 
 /*
- * The kernel tells of a lost page to one caller only, which need not be the one that waits for that page. So a sync that
- * succeeded waits until those that ran beside it have said how they fared.
+ * The kernel tells of a lost page to one caller only, which need not be the one that waits for that page. So a sync
+ * that succeeded waits until those that ran beside it have said how they fared.
  */
 static void wait_for_others(struct nv_backing *backing)
 {

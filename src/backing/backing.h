@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One object for each file that a token's pages come from, shared by all tokens of the file: it knows whether writing the file
- * back has failed. Linux tells of a lost page once; this object makes every later flush fail as well.
+ * One object for each file that a token's pages come from, shared by all tokens of the file: it knows whether writing
+ * the file back has failed. Linux tells of a lost page once; this object makes every later flush fail as well.
  */
 #ifndef NV_BACKING_H
 #define NV_BACKING_H
@@ -13,7 +13,9 @@ struct nv_backing;
 /* The object of the file, with one reference more; NULL without memory. */
 struct nv_backing *nv_backing_get(uint64_t device, uint64_t inode);
 
-/* Gives a reference back. An object without references goes, unless its file has failed: that is kept for later tokens. */
+/*
+ * Gives a reference back. An object without references goes, unless its file has failed: that is kept for later tokens.
+ */
 void nv_backing_put(struct nv_backing *backing);
 
 /* The status of the first failure, or STATUS_SUCCESS. */

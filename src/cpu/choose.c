@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the order of the CPU tables and the choice among them. Called by the library's constructor (not by an ifunc resolver:
- * those run before AddressSanitizer does). */
+/*
+ * Owns the order of the CPU tables and the choice among them. Called by the library's constructor (not by an ifunc
+ * resolver: those run before AddressSanitizer does).
+ */
 #include "src/cpu/cpu.h"
 
 #include "src/os/os.h"
@@ -10,13 +12,11 @@
 const struct nv_cpu *const nv_cpu_list[] = {
 #if defined(__x86_64__)
     &nv_cpu_clwb, /* leaves the line in the cache; clflushopt evicts it; clflush waits for each */
-    &nv_cpu_clflushopt,
-    &nv_cpu_clflush,
+    &nv_cpu_clflushopt, &nv_cpu_clflush,
 #elif defined(__aarch64__)
     &nv_cpu_dc_cvap,
 #endif
-    &nv_cpu_generic,
-    NULL,
+    &nv_cpu_generic,    NULL,
 };
 
 const struct nv_cpu *nv_cpu = &nv_cpu_generic;

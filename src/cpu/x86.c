@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the tables of x86-64: three ways to write a line back, and one non-temporal copy and fill that all three use. Chosen by
- * choose.c.
+ * Owns the tables of x86-64: three ways to write a line back, and one non-temporal copy and fill that all three use.
+ * Chosen by choose.c.
  *
- * A line is stored either by non-temporal stores alone or by ordinary stores that are then written back: both on one line
- * cost three times as much. Non-temporal stores write aligned words of 4 and 8 bytes (movnti) and 16 (movntdq); so a line of
- * which the range takes a part that is no whole number of words gets ordinary stores. (Reading the word, merging and storing
- * it whole would undo what another thread stores to the neighbouring bytes.)
+ * A line is stored either by non-temporal stores alone or by ordinary stores that are then written back: both on one
+ * line cost three times as much. Non-temporal stores write aligned words of 4 and 8 bytes (movnti) and 16 (movntdq); so
+ * a line of which the range takes a part that is no whole number of words gets ordinary stores. (Reading the word,
+ * merging and storing it whole would undo what another thread stores to the neighbouring bytes.)
  */
 #include "src/cpu/cpu.h"
 
@@ -48,7 +48,7 @@ static bool supports_clflush(void)
     {                                                                                                                  \
         uintptr_t end = (uintptr_t)address + size_bytes;                                                               \
         for (uintptr_t line = (uintptr_t)address & ~(LINE - 1); line < end && size_bytes; line += LINE)                \
-            __asm__ volatile(instruction " %0" : "+m"(*(volatile char *)line) : : "memory");                                    \
+            __asm__ volatile(instruction " %0" : "+m"(*(volatile char *)line) : : "memory");                           \
     }
 
 DEFINE_WRITE_BACK(write_back_clwb, "clwb")

@@ -192,10 +192,9 @@ static NTSTATUS sync_pieces(struct binding *binding)
     NTSTATUS first = STATUS_SUCCESS;
     for (uint32_t i = 0; i < binding->count; i++) {
         struct piece *piece = &binding->pieces[i];
-        NTSTATUS status =
-            piece->syncing.high
-                ? nv_backing_sync(piece->backing, (char *)piece->syncing.low, piece->syncing.high - piece->syncing.low)
-                : nv_backing_failure(piece->backing);
+        NTSTATUS status = piece->syncing.high ? nv_backing_sync(piece->backing, (char *)piece->syncing.low,
+                                                                piece->syncing.high - piece->syncing.low)
+                                              : nv_backing_failure(piece->backing);
         if (first == STATUS_SUCCESS)
             first = status;
     }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a page-cache token has flushed and not yet drained: for each of its mappings, all from the first byte to the last.
+ * What a page-cache token has flushed and not yet drained: for each of its mappings, all from the first byte to the
+ * last.
  *
- * A binding is named by a handle, as a token is, so that one thread may free a token while another drains it: the handle of a
- * freed binding is refused with STATUS_INVALID_PARAMETER.
+ * A binding is named by a handle, as a token is, so that one thread may free a token while another drains it: the
+ * handle of a freed binding is refused with STATUS_INVALID_PARAMETER.
  */
 #ifndef NV_BINDING_H
 #define NV_BINDING_H

@@ -2,8 +2,8 @@
 /*
  * Owns the regions that a thread has flushed with the default token and not drained. Called by nvm.c.
  *
- * Only engines with a context have something to remember (page-cache: the pages); the others need no more than the fence that
- * drain_default makes.
+ * Only engines with a context have something to remember (page-cache: the pages); the others need no more than the
+ * fence that drain_default makes.
  */
 #include "src/nvm/default_token.h"
 

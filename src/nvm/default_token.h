@@ -14,8 +14,10 @@ static inline bool nv_is_default_token(PVOID token)
 /* A region for one call. Statuses of nv_resolve and of the seam's bind. */
 NTSTATUS nv_default_region(void *address, size_t size_bytes, struct nv_region *region);
 
-/* Ends the call: the region is released, or kept for the thread's drain when its flush is not drained. Returns `status`, or when
- * that is a success the outcome of what else the call had to wait for. */
+/*
+ * Ends the call: the region is released, or kept for the thread's drain when its flush is not drained. Returns
+ * `status`, or when that is a success the outcome of what else the call had to wait for.
+ */
 NTSTATUS nv_default_done(const struct nv_region *region, NTSTATUS status, enum nv_effect effect, const void *place);
 
 /* Makes durable what this thread has flushed with the default token. */

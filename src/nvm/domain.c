@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the question what survives a power failure, asked of the kernel: statx and statfs of the mapping's path where that still
- * leads to the file, mountinfo by the device number where not, and sysfs for what the platform promises. Called by resolve.c for
- * each mapping, and by seam.c for the forced domain.
+ * Owns the question what survives a power failure, asked of the kernel: statx and statfs of the mapping's path where
+ * that still leads to the file, mountinfo by the device number where not, and sysfs for what the platform promises.
+ * Called by resolve.c for each mapping, and by seam.c for the forced domain.
  */
 #include "src/nvm/domain.h"
 
@@ -88,8 +88,7 @@ static const char *volatile_by_name(const char *name, size_t length)
 static const char *volatile_by_mount_line(const char *line, uint64_t device)
 {
     unsigned mount_major, mount_minor;
-    if (sscanf(line, "%*d %*d %u:%u", &mount_major, &mount_minor) != 2 ||
-        makedev(mount_major, mount_minor) != device)
+    if (sscanf(line, "%*d %*d %u:%u", &mount_major, &mount_minor) != 2 || makedev(mount_major, mount_minor) != device)
         return NULL;
     const char *type = strstr(line, " - ");
     if (!type)
@@ -151,7 +150,10 @@ static bool read_text(const char *path, char *text, size_t size_bytes)
     return true;
 }
 
-/* What the platform promises for the memory behind a device: a file in the sysfs folder of one of its parents, the region. */
+/*
+ * What the platform promises for the memory behind a device: a file in the sysfs folder of one of its parents, the
+ * region.
+ */
 static bool persistence_domain(const char *kind, uint64_t device, char *text, size_t size_bytes)
 {
     char path[256];
@@ -175,8 +177,8 @@ static void decide_direct(struct nv_segment *segment, const char *what, const ch
     else if (strncmp(promise, "cpu_cache", 9) == 0)
         decide(segment, NvrtlDomainMemory, "%s; its persistence_domain is cpu_cache: the CPU's caches survive", what);
     else
-        decide(segment, NvrtlDomainCpuCache, "%s; its persistence_domain is %.*s", what,
-               (int)strcspn(promise, "\n"), promise);
+        decide(segment, NvrtlDomainCpuCache, "%s; its persistence_domain is %.*s", what, (int)strcspn(promise, "\n"),
+               promise);
 }
 
 static void decide_device(struct nv_segment *segment, uint64_t device)
@@ -193,8 +195,7 @@ static void decide_device(struct nv_segment *segment, uint64_t device)
 
 static bool leads_to(const struct statx *found, const struct nv_segment *segment)
 {
-    return found->stx_ino == segment->inode &&
-           makedev(found->stx_dev_major, found->stx_dev_minor) == segment->device;
+    return found->stx_ino == segment->inode && makedev(found->stx_dev_major, found->stx_dev_minor) == segment->device;
 }
 
 /* By the file itself: its path still leads to it. */

@@ -5,8 +5,10 @@
 
 #include "src/nvm/seam.h"
 
-/* Sets segment->domain and ->reason from the rest of it. Never fails: where nothing can be known it is page-cache, whose msync
- * is right for every file. */
+/*
+ * Sets segment->domain and ->reason from the rest of it. Never fails: where nothing can be known it is page-cache,
+ * whose msync is right for every file.
+ */
 void nv_domain_find(struct nv_segment *segment);
 
 /* What NVRTL_DOMAIN says. False: it is not set, or names no domain. */

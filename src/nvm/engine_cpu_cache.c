@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the cpu-cache domain: lines are written back by the CPU's instruction, and a fence waits for them. Called through the
- * region of a token. Non-temporal stores win at every size on the CPUs that were measured, so every write and fill that is to be
- * durable uses them.
+ * Owns the cpu-cache domain: lines are written back by the CPU's instruction, and a fence waits for them. Called
+ * through the region of a token. Non-temporal stores win at every size on the CPUs that were measured, so every write
+ * and fill that is to be durable uses them.
  */
 #include "src/cpu/cpu.h"
 #include "src/nvm/engines.h"
@@ -17,7 +17,8 @@ static const char *write_back_name(void)
     return nv_cpu->name;
 }
 
-static NTSTATUS flush(const struct nv_region *region, void *address, size_t size_bytes, uint32_t flags, const void *place)
+static NTSTATUS flush(const struct nv_region *region, void *address, size_t size_bytes, uint32_t flags,
+                      const void *place)
 {
     (void)region;
     (void)place;
@@ -28,8 +29,8 @@ static NTSTATUS flush(const struct nv_region *region, void *address, size_t size
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS flush_ranges(const struct nv_region *region, const NV_MEMORY_RANGE *ranges, size_t count, uint32_t flags,
-                             const void *place)
+static NTSTATUS flush_ranges(const struct nv_region *region, const NV_MEMORY_RANGE *ranges, size_t count,
+                             uint32_t flags, const void *place)
 {
     (void)region;
     (void)place;
@@ -62,8 +63,8 @@ static NTSTATUS write(const struct nv_region *region, void *destination, const v
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS fill(const struct nv_region *region, void *destination, size_t size_bytes, uint8_t value, uint32_t flags,
-                     const void *place)
+static NTSTATUS fill(const struct nv_region *region, void *destination, size_t size_bytes, uint8_t value,
+                     uint32_t flags, const void *place)
 {
     enum nv_effect effect = nv_fill_effect(flags);
     (void)region;

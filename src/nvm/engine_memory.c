@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the memory domain: the CPU's caches survive, so what is stored is durable once it is in order: a drain is a store fence.
- * Called through the region of a token. */
+/*
+ * Owns the memory domain: the CPU's caches survive, so what is stored is durable once it is in order: a drain is a
+ * store fence. Called through the region of a token.
+ */
 #include "src/cpu/cpu.h"
 #include "src/nvm/engines.h"
 #include "src/nvm/flags.h"
@@ -13,7 +15,8 @@ static const char *write_back_name(void)
     return "none";
 }
 
-static NTSTATUS flush(const struct nv_region *region, void *address, size_t size_bytes, uint32_t flags, const void *place)
+static NTSTATUS flush(const struct nv_region *region, void *address, size_t size_bytes, uint32_t flags,
+                      const void *place)
 {
     (void)region;
     (void)address;
@@ -24,8 +27,8 @@ static NTSTATUS flush(const struct nv_region *region, void *address, size_t size
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS flush_ranges(const struct nv_region *region, const NV_MEMORY_RANGE *ranges, size_t count, uint32_t flags,
-                             const void *place)
+static NTSTATUS flush_ranges(const struct nv_region *region, const NV_MEMORY_RANGE *ranges, size_t count,
+                             uint32_t flags, const void *place)
 {
     (void)region;
     (void)ranges;
@@ -55,8 +58,8 @@ static NTSTATUS write(const struct nv_region *region, void *destination, const v
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS fill(const struct nv_region *region, void *destination, size_t size_bytes, uint8_t value, uint32_t flags,
-                     const void *place)
+static NTSTATUS fill(const struct nv_region *region, void *destination, size_t size_bytes, uint8_t value,
+                     uint32_t flags, const void *place)
 {
     (void)region;
     (void)place;

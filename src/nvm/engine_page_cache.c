@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the page-cache domain: a flush notes its pages, a drain makes one msync over the noted pages of each mapping. Called
- * through the region of a token.
+ * Owns the page-cache domain: a flush notes its pages, a drain makes one msync over the noted pages of each mapping.
+ * Called through the region of a token.
  *
- * msync writes the dirty pages of the range and makes the device flush once; starting the writes earlier, at the flush, gains
- * little and is not durable by itself (docs/CHOICES.md).
+ * msync writes the dirty pages of the range and makes the device flush once; starting the writes earlier, at the flush,
+ * gains little and is not durable by itself (docs/CHOICES.md).
  */
 #include "src/nvm/binding.h"
 #include "src/nvm/engines.h"
@@ -19,7 +19,8 @@ static const char *write_back_name(void)
 }
 
 /* What follows the stores to the ranges. */
-static NTSTATUS follow(const struct nv_region *region, const NV_MEMORY_RANGE *ranges, size_t count, enum nv_effect effect)
+static NTSTATUS follow(const struct nv_region *region, const NV_MEMORY_RANGE *ranges, size_t count,
+                       enum nv_effect effect)
 {
     if (effect == NV_STORE)
         return STATUS_SUCCESS;
@@ -29,15 +30,16 @@ static NTSTATUS follow(const struct nv_region *region, const NV_MEMORY_RANGE *ra
     return status;
 }
 
-static NTSTATUS flush(const struct nv_region *region, void *address, size_t size_bytes, uint32_t flags, const void *place)
+static NTSTATUS flush(const struct nv_region *region, void *address, size_t size_bytes, uint32_t flags,
+                      const void *place)
 {
     NV_MEMORY_RANGE range = {address, size_bytes};
     (void)place;
     return follow(region, &range, 1, nv_flush_effect(flags));
 }
 
-static NTSTATUS flush_ranges(const struct nv_region *region, const NV_MEMORY_RANGE *ranges, size_t count, uint32_t flags,
-                             const void *place)
+static NTSTATUS flush_ranges(const struct nv_region *region, const NV_MEMORY_RANGE *ranges, size_t count,
+                             uint32_t flags, const void *place)
 {
     (void)place;
     return follow(region, ranges, count, nv_flush_effect(flags));
@@ -58,8 +60,8 @@ static NTSTATUS write(const struct nv_region *region, void *destination, const v
     return follow(region, &range, 1, nv_write_effect(flags));
 }
 
-static NTSTATUS fill(const struct nv_region *region, void *destination, size_t size_bytes, uint8_t value, uint32_t flags,
-                     const void *place)
+static NTSTATUS fill(const struct nv_region *region, void *destination, size_t size_bytes, uint8_t value,
+                     uint32_t flags, const void *place)
 {
     NV_MEMORY_RANGE range = {destination, size_bytes};
     (void)place;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the volatile domain: nothing survives, so nothing is done but the stores. Called through the region of a token, which
- * NvrtlQueryToken says to be volatile. */
+/*
+ * Owns the volatile domain: nothing survives, so nothing is done but the stores. Called through the region of a token,
+ * which NvrtlQueryToken says to be volatile.
+ */
 #include "src/nvm/engines.h"
 
 #include <nvrtl/status.h>
@@ -11,7 +13,8 @@ static const char *write_back_name(void)
     return "none";
 }
 
-static NTSTATUS flush(const struct nv_region *region, void *address, size_t size_bytes, uint32_t flags, const void *place)
+static NTSTATUS flush(const struct nv_region *region, void *address, size_t size_bytes, uint32_t flags,
+                      const void *place)
 {
     (void)region;
     (void)address;
@@ -21,8 +24,8 @@ static NTSTATUS flush(const struct nv_region *region, void *address, size_t size
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS flush_ranges(const struct nv_region *region, const NV_MEMORY_RANGE *ranges, size_t count, uint32_t flags,
-                             const void *place)
+static NTSTATUS flush_ranges(const struct nv_region *region, const NV_MEMORY_RANGE *ranges, size_t count,
+                             uint32_t flags, const void *place)
 {
     (void)region;
     (void)ranges;
@@ -49,8 +52,8 @@ static NTSTATUS write(const struct nv_region *region, void *destination, const v
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS fill(const struct nv_region *region, void *destination, size_t size_bytes, uint8_t value, uint32_t flags,
-                     const void *place)
+static NTSTATUS fill(const struct nv_region *region, void *destination, size_t size_bytes, uint8_t value,
+                     uint32_t flags, const void *place)
 {
     (void)region;
     (void)place;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the public functions of the memory plane: each checks its arguments, then makes one call through the token's engine.
- * Called by programs. What is refused goes through the seam, where the verifier hears of it.
+ * Owns the public functions of the memory plane: each checks its arguments, then makes one call through the token's
+ * engine. Called by programs. What is refused goes through the seam, where the verifier hears of it.
  */
 #include "src/nvm/default_token.h"
 #include "src/nvm/engines.h"
@@ -76,7 +76,10 @@ static void nothing_region(struct nv_region *region)
     *region = (struct nv_region){.engine = &nv_engine_volatile, .for_one_call = true};
 }
 
-/* Memory that no token would be given for is a refused range here; that the kernel could not be asked is the caller's to know. */
+/*
+ * Memory that no token would be given for is a refused range here; that the kernel could not be asked is the caller's
+ * to know.
+ */
 static NTSTATUS default_region(void *address, size_t size_bytes, struct nv_region *region, const char *function,
                                const void *place)
 {
@@ -87,7 +90,8 @@ static NTSTATUS default_region(void *address, size_t size_bytes, struct nv_regio
         status = nv_default_region(address, size_bytes, region);
     if (NT_SUCCESS(status) || status == STATUS_INSUFFICIENT_RESOURCES)
         return status;
-    return nv_seam->refuse(NV_REFUSED_RANGE, function, (PVOID)FLUSH_NV_MEMORY_DEFAULT_TOKEN, address, size_bytes, place);
+    return nv_seam->refuse(NV_REFUSED_RANGE, function, (PVOID)FLUSH_NV_MEMORY_DEFAULT_TOKEN, address, size_bytes,
+                           place);
 }
 
 /* The region that a call with this token and range goes to. */
@@ -135,8 +139,8 @@ static NTSTATUS default_flush_ranges(const NV_MEMORY_RANGE *ranges, size_t count
         status = default_region(ranges[i].BaseAddress, ranges[i].Length, &region, function, place);
         if (!NT_SUCCESS(status))
             break;
-        status = region.engine->flush(&region, ranges[i].BaseAddress, ranges[i].Length, FLUSH_NV_MEMORY_IN_FLAG_NO_DRAIN,
-                                      place);
+        status = region.engine->flush(&region, ranges[i].BaseAddress, ranges[i].Length,
+                                      FLUSH_NV_MEMORY_IN_FLAG_NO_DRAIN, place);
         status = nv_default_done(&region, status, NV_FLUSH, place);
     }
     if (NT_SUCCESS(status) && nv_flush_effect(flags) == NV_DRAIN)
@@ -171,8 +175,8 @@ NTSTATUS RtlDrainNonVolatileFlush(PVOID NvToken)
     return region.engine->drain(&region, PLACE);
 }
 
-NTSTATUS RtlWriteNonVolatileMemory(PVOID NvToken, VOID UNALIGNED *NvDestination, const VOID UNALIGNED *Source, SIZE_T Size,
-                                   ULONG Flags)
+NTSTATUS RtlWriteNonVolatileMemory(PVOID NvToken, VOID UNALIGNED *NvDestination, const VOID UNALIGNED *Source,
+                                   SIZE_T Size, ULONG Flags)
 {
     struct nv_region region;
     if (Flags & ~NV_WRITE_FLAGS)
@@ -186,7 +190,8 @@ NTSTATUS RtlWriteNonVolatileMemory(PVOID NvToken, VOID UNALIGNED *NvDestination,
     return done(&region, status, nv_write_effect(Flags), PLACE);
 }
 
-NTSTATUS RtlFillNonVolatileMemory(PVOID NvToken, VOID UNALIGNED *NvDestination, SIZE_T Size, const UCHAR Value, ULONG Flags)
+NTSTATUS RtlFillNonVolatileMemory(PVOID NvToken, VOID UNALIGNED *NvDestination, SIZE_T Size, const UCHAR Value,
+                                  ULONG Flags)
 {
     struct nv_region region;
     if (Flags & ~NV_WRITE_FLAGS)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the slots behind handles. Called by token.c for tokens and by binding.c for what a page-cache token has pending. */
+/*
+ * Owns the slots behind handles. Called by token.c for tokens and by binding.c for what a page-cache token has pending.
+ */
 #include "src/nvm/pool.h"
 
 #include "src/os/os.h"
@@ -42,8 +44,8 @@ struct nv_slot *nv_pool_take(struct nv_pool *pool, uint64_t *handle)
     struct nv_slot *slot = take_locked(pool);
     if (slot) {
         slot->generation++;
-        *handle = (uint64_t)pool->tag << TAG_SHIFT | (uint64_t)slot->generation << GENERATION_SHIFT |
-                  number_of(pool, slot);
+        *handle =
+            (uint64_t)pool->tag << TAG_SHIFT | (uint64_t)slot->generation << GENERATION_SHIFT | number_of(pool, slot);
     }
     pthread_mutex_unlock(&pool->lock);
     return slot;

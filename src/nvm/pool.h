@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pools of slots that are named by handles instead of pointers. A handle is a tag, a generation and a slot number; whether it
- * is live is asked of the slot, in O(1) and without a lock, and no handle is ever given twice. Slots are never unmapped.
+ * Pools of slots that are named by handles instead of pointers. A handle is a tag, a generation and a slot number;
+ * whether it is live is asked of the slot, in O(1) and without a lock, and no handle is ever given twice. Slots are
+ * never unmapped.
  */
 #ifndef NV_POOL_H
 #define NV_POOL_H
@@ -32,7 +33,7 @@ struct nv_pool {
 
 #define NV_POOL(TAG, TYPE)                                                                                             \
     {                                                                                                                  \
-        .tag = (TAG), .slot_bytes = sizeof(TYPE), .lock = PTHREAD_MUTEX_INITIALIZER                                     \
+        .tag = (TAG), .slot_bytes = sizeof(TYPE), .lock = PTHREAD_MUTEX_INITIALIZER                                    \
     }
 
 /* A slot that no one else has, and the handle it will have; NULL when there is none left. */

@@ -2,9 +2,9 @@
 /*
  * Owns the walk over a list of ranges. Called by nvm.c to check it and by engine_cpu_cache.c to write it back.
  *
- * A second write-back of a line that is still in flight costs forty times one that has long landed. Neighbouring ranges share
- * lines, so the lines just written are kept as a running interval, and a range gives only what sticks out of it. Sorting the
- * ranges first would cost more than it could save.
+ * A second write-back of a line that is still in flight costs forty times one that has long landed. Neighbouring ranges
+ * share lines, so the lines just written are kept as a running interval, and a range gives only what sticks out of it.
+ * Sorting the ranges first would cost more than it could save.
  */
 #include "src/nvm/ranges.h"
 

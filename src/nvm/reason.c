@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the texts that say why a token has its domain: few, and shared by a million tokens. Called by nvm.c for a new token. */
+/*
+ * Owns the texts that say why a token has its domain: few, and shared by a million tokens. Called by nvm.c for a new
+ * token.
+ */
 #include "src/nvm/reason.h"
 
 #include "src/os/os.h"
@@ -34,8 +37,8 @@ const char *nv_reason_keep(const char *text)
     if (!made)
         return "";
     made->next = head; /* two threads may add one text at once: it is then there twice */
-    while (!atomic_compare_exchange_weak_explicit(&reasons, &made->next, made, memory_order_acq_rel,
-                                                  memory_order_acquire))
+    while (
+        !atomic_compare_exchange_weak_explicit(&reasons, &made->next, made, memory_order_acq_rel, memory_order_acquire))
         continue;
     return made->text;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the question what is mapped where, put to /proc/self/maps: by its ioctl for single mappings, or by its text on kernels
- * before 6.11. Called for a new token, for each call with the default token, and by the verifier.
+ * Owns the question what is mapped where, put to /proc/self/maps: by its ioctl for single mappings, or by its text on
+ * kernels before 6.11. Called for a new token, for each call with the default token, and by the verifier.
  */
 #include "src/nvm/resolve.h"
 
@@ -61,15 +61,16 @@ static bool begins(const char *text, const char *with)
     return strncmp(text, with, strlen(with)) == 0;
 }
 
-/* Shared memory without a file has an inode all the same, of the kernel's own tmpfs (major 0). memfd has a descriptor: it is a
- * file to whoever holds it. */
+/*
+ * Shared memory without a file has an inode all the same, of the kernel's own tmpfs (major 0). memfd has a descriptor:
+ * it is a file to whoever holds it.
+ */
 static bool is_anonymous(const struct mapping *mapping)
 {
     if (mapping->inode == 0 && mapping->path[0] != '/')
         return true;
-    return mapping->major == 0 &&
-           (begins(mapping->path, "/dev/zero (deleted)") || begins(mapping->path, "/SYSV") ||
-            begins(mapping->path, "/anon_hugepage"));
+    return mapping->major == 0 && (begins(mapping->path, "/dev/zero (deleted)") || begins(mapping->path, "/SYSV") ||
+                                   begins(mapping->path, "/anon_hugepage"));
 }
 
 static NTSTATUS judge(const struct mapping *mapping)

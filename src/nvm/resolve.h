@@ -6,8 +6,8 @@
 #include "src/nvm/seam.h"
 
 /*
- * The shared, writable mappings of files that make up [address, address + size), each with its domain, in order. The caller
- * frees *segments with free().
+ * The shared, writable mappings of files that make up [address, address + size), each with its domain, in order. The
+ * caller frees *segments with free().
  *
  * STATUS_INVALID_PARAMETER (the range is empty or wraps; private or anonymous memory), STATUS_INFO_LENGTH_MISMATCH (not
  * mapped), STATUS_ACCESS_DENIED (not writable), STATUS_INSUFFICIENT_RESOURCES (the kernel could not be asked).

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the table that the public functions call through, and the constructor that puts it in place: the runtime's own, or the
- * verifier's in a verified run. Nothing else in the runtime asks whether it is verified.
+ * Owns the table that the public functions call through, and the constructor that puts it in place: the runtime's own,
+ * or the verifier's in a verified run. Nothing else in the runtime asks whether it is verified.
  */
 #include "src/nvm/seam.h"
 
@@ -163,7 +163,9 @@ static void after_fork_in_child(void)
     after_fork(1);
 }
 
-/* Before the constructors of a program that is linked statically; nv_seam and nv_cpu work without it, only less well. */
+/*
+ * Before the constructors of a program that is linked statically; nv_seam and nv_cpu work without it, only less well.
+ */
 __attribute__((constructor(101))) static void start(void)
 {
     nv_cpu_choose();

@@ -2,8 +2,9 @@
 /*
  * Owns the live tokens. Called by nvm.c for each public function.
  *
- * A slot is read without a lock while another thread may free it and a third may take it again: so its members are atomic, they
- * are read before the token is asked for the last time whether it is live, and they change only while it is not.
+ * A slot is read without a lock while another thread may free it and a third may take it again: so its members are
+ * atomic, they are read before the token is asked for the last time whether it is live, and they change only while it
+ * is not.
  */
 #include "src/nvm/token.h"
 
@@ -72,8 +73,7 @@ bool nv_token_query(PVOID value, struct nv_region *region, NVRTL_DOMAIN *domain,
 
 bool nv_token_free(PVOID value, struct nv_region *region)
 {
-    struct token_slot *token =
-        (struct token_slot *)(void *)nv_pool_retire(&nv_token_pool, (uint64_t)(uintptr_t)value);
+    struct token_slot *token = (struct token_slot *)(void *)nv_pool_retire(&nv_token_pool, (uint64_t)(uintptr_t)value);
     if (!token)
         return false;
     read_region(token, region);

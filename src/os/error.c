@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the table from errno to NTSTATUS for flushes. Called by whoever makes a failed system call the caller's status. */
+/*
+ * Owns the table from errno to NTSTATUS for flushes. Called by whoever makes a failed system call the caller's status.
+ */
 #include "src/os/os.h"
 
 #include <errno.h>

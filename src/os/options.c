@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the names of the environment options. Called by whatever an option changes, once, while the library is loaded. */
+/*
+ * Owns the names of the environment options. Called by whatever an option changes, once, while the library is loaded.
+ */
 #include "src/os/os.h"
 
 static const char *const names[NV_OPTION_COUNT] = {

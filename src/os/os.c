@@ -2,8 +2,8 @@
 /*
  * Owns the system calls of the runtime. Called through nv_os by every other folder of src/.
  *
- * The calls are made with syscall(2), not with libc's functions: those may be interposed by a tool that watches the program,
- * and some are cancellation points, where a thread would end while it holds a lock of ours.
+ * The calls are made with syscall(2), not with libc's functions: those may be interposed by a tool that watches the
+ * program, and some are cancellation points, where a thread would end while it holds a lock of ours.
  */
 #include "src/os/os.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every system call and every environment option of the runtime. All of src/ calls the system through this table, so that a
- * test can put another in its place and make the Nth call fail.
+ * Every system call and every environment option of the runtime. All of src/ calls the system through this table, so
+ * that a test can put another in its place and make the Nth call fail.
  *
  * A failure is a negative errno; errno itself is left as the program had it. No function here is a cancellation point.
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A real ext4 on a loop device: what a drain has promised is found in a copy of the device, for every way in which a file gets
- * its blocks, at the cost of one device flush; and on a file system that has been shut down, drains fail and keep failing.
+ * A real ext4 on a loop device: what a drain has promised is found in a copy of the device, for every way in which a
+ * file gets its blocks, at the cost of one device flush; and on a file system that has been shut down, drains fail and
+ * keep failing.
  */
 #include "tests/support/memory.h"
 

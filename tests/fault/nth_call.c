@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Nth system call fails, once and for good, for every N, through the life of a token and calls with the default token.
- * Nothing is ever said to be durable that no msync has written, and nothing is left behind.
+ * The Nth system call fails, once and for good, for every N, through the life of a token and calls with the default
+ * token. Nothing is ever said to be durable that no msync has written, and nothing is left behind.
  */
 #include "src/backing/backing.h"
 #include "src/nvm/binding.h"

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* A failed msync: the drain that met it fails, and so does every later flush and drain of that file, by any token, until the
- * program forgets it. */
+/*
+ * A failed msync: the drain that met it fails, and so does every later flush and drain of that file, by any token,
+ * until the program forgets it.
+ */
 #include "src/backing/backing.h"
+#include "src/nvm/binding.h"
 #include "tests/support/memory.h"
 #include "tests/support/system.h"
 
@@ -10,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define SIZE (8 * PAGE)
@@ -57,7 +61,8 @@ static void every_token_of_the_file(void **state)
                 {ENOMEM, STATUS_INSUFFICIENT_RESOURCES}}; /* everything is mapped: the file system had no memory */
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         system_begin();
-        PVOID first = token_for(&map, 0, SIZE), second = token_for(&map, 4 * PAGE, PAGE), third = token_for(&other, 0, SIZE);
+        PVOID first = token_for(&map, 0, SIZE), second = token_for(&map, 4 * PAGE, PAGE),
+              third = token_for(&other, 0, SIZE);
         fail_next_sync(rows[i].error);
         assert_status(RtlFlushNonVolatileMemory(first, map.base, 8, 0), rows[i].status);
         expect_failing(first, map.base, rows[i].status);
@@ -211,6 +216,57 @@ static void a_second_drain_waits(void **state)
     nv_os = &nv_os_linux;
 }
 
+/* The child of a process whose drain is in msync: it has no such thread, and its own drain writes the pages itself. */
+static void fork_during_a_drain(void **state)
+{
+    (void)state;
+    struct nv_os system = nv_os_linux;
+    system.sync = held_sync;
+    nv_os = &system;
+    atomic_store(&in_sync, 0);
+    atomic_store(&release_sync, false);
+    PVOID token = token_for(&map, 0, SIZE);
+    assert_status(RtlFlushNonVolatileMemory(token, map.base, 8, 1), STATUS_SUCCESS);
+    pthread_t thread;
+    void *status;
+    int result;
+    assert_int_equal(pthread_create(&thread, NULL, drain, token), 0);
+    while (!atomic_load(&in_sync))
+        usleep(1000);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(10);
+        atomic_store(&release_sync, true);
+        atomic_store(&in_sync, 0);
+        status = drain(token);
+        _exit(status == NULL && atomic_load(&in_sync) == 1 && RtlFreeNonVolatileToken(token) == STATUS_SUCCESS ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &result, 0), child);
+    atomic_store(&release_sync, true);
+    pthread_join(thread, &status);
+    assert_int_equal(result, 0);
+    assert_status(RtlFreeNonVolatileToken(token), STATUS_SUCCESS);
+    nv_os = &nv_os_linux;
+}
+
+/* A thread that ends gives up what it flushed with the default token. */
+static void *flush_with_default(void *argument)
+{
+    for (int i = 0; i < 5; i++)
+        (void)RtlFlushNonVolatileMemory(DEFAULT_TOKEN, map.base, 8, 1);
+    return argument;
+}
+
+static void a_thread_ends(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    uint32_t before = nv_pool_count(&nv_binding_pool);
+    assert_int_equal(pthread_create(&thread, NULL, flush_with_default, NULL), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(nv_pool_count(&nv_binding_pool), before);
+}
+
 static void interrupted(void **state)
 {
     (void)state;
@@ -230,6 +286,7 @@ int main(void)
         cmocka_unit_test(every_token_of_the_file),   cmocka_unit_test(told_by_the_drain),
         cmocka_unit_test(told_by_the_default_drain), cmocka_unit_test(told_to_all_at_once),
         cmocka_unit_test(a_second_drain_waits),      cmocka_unit_test(interrupted),
+        cmocka_unit_test(fork_during_a_drain),       cmocka_unit_test(a_thread_ends),
     };
     map = file_map_make(NULL, SIZE);
     other = file_map_make(NULL, SIZE);

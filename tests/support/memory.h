@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Mapped memory for tests: files on a disk, on tmpfs, and memory with guard pages. Used by the tests of the memory plane. */
+/*
+ * Mapped memory for tests: files on a disk, on tmpfs, and memory with guard pages. Used by the tests of the memory
+ * plane.
+ */
 #ifndef TEST_MEMORY_H
 #define TEST_MEMORY_H
 

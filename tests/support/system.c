@@ -14,7 +14,8 @@ static size_t fake_read; /* bytes read of the open fake file; one is open at a t
 static bool fails(void)
 {
     long call = ++system_now.calls;
-    bool failing = system_now.fail_at && (system_now.for_good ? call >= system_now.fail_at : call == system_now.fail_at);
+    bool failing =
+        system_now.fail_at && (system_now.for_good ? call >= system_now.fail_at : call == system_now.fail_at);
     system_now.failed += failing;
     return failing;
 }

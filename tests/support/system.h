@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A table of system calls for tests: it counts, it makes the Nth call fail, and it serves files that do not exist. Put in force
- * by system_begin, taken away by system_end. Used by tests that link the static library.
+ * A table of system calls for tests: it counts, it makes the Nth call fail, and it serves files that do not exist. Put
+ * in force by system_begin, taken away by system_end. Used by tests that link the static library.
  */
 #ifndef TEST_SYSTEM_H
 #define TEST_SYSTEM_H
@@ -17,13 +17,13 @@ struct fake_file {
 
 struct system {
     /* What is to happen. */
-    long fail_at;    /* the number of the call that fails, from 1; 0: none */
-    bool for_good;   /* every later call fails too */
-    int error;       /* with this errno */
-    int sync_error;  /* every msync fails with this errno, after the real one */
-    int sync_errors; /* how often it does; negative: for ever */
-    bool old_kernel; /* mappings are told by text alone */
-    bool no_disk;       /* msync only counts */
+    long fail_at;                  /* the number of the call that fails, from 1; 0: none */
+    bool for_good;                 /* every later call fails too */
+    int error;                     /* with this errno */
+    int sync_error;                /* every msync fails with this errno, after the real one */
+    int sync_errors;               /* how often it does; negative: for ever */
+    bool old_kernel;               /* mappings are told by text alone */
+    bool no_disk;                  /* msync only counts */
     const struct fake_file *files; /* served instead of what the system has; ends with a path of NULL */
     int (*statx)(const char *path, struct statx *answer);
     int (*statfs)(const char *path, struct statfs *answer);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Every other function of the memory plane: statuses, misuse of tokens, ranges and flags, and what is left untouched. */
+/*
+ * Every other function of the memory plane: statuses, misuse of tokens, ranges and flags, and what is left untouched.
+ */
 #include "tests/support/memory.h"
 
 #include <fcntl.h>
@@ -97,13 +99,14 @@ static void outside_its_token(void **state)
         char *at;
         size_t size_bytes;
     } ranges[] = {
-        {map.base + BEGIN - 1, 1},          {map.base + BEGIN - 1, LENGTH},          {map.base + BEGIN, LENGTH + 1},
-        {map.base + BEGIN + LENGTH, 1},     {map.base + BEGIN + LENGTH - 8, 9},      {map.base, SIZE},
-        {map.base + BEGIN + 1, SIZE_MAX},   {map.base + BEGIN, SIZE_MAX - 5},        {NULL, 1},
+        {map.base + BEGIN - 1, 1},        {map.base + BEGIN - 1, LENGTH},     {map.base + BEGIN, LENGTH + 1},
+        {map.base + BEGIN + LENGTH, 1},   {map.base + BEGIN + LENGTH - 8, 9}, {map.base, SIZE},
+        {map.base + BEGIN + 1, SIZE_MAX}, {map.base + BEGIN, SIZE_MAX - 5},   {NULL, 1},
     };
     for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
         NV_MEMORY_RANGE list[] = {{map.base + BEGIN, 8}, {ranges[i].at, ranges[i].size_bytes}};
-        assert_status(RtlFlushNonVolatileMemory(token, ranges[i].at, ranges[i].size_bytes, 0), STATUS_INVALID_PARAMETER);
+        assert_status(RtlFlushNonVolatileMemory(token, ranges[i].at, ranges[i].size_bytes, 0),
+                      STATUS_INVALID_PARAMETER);
         assert_status(RtlFlushNonVolatileMemoryRanges(token, list, 2, 0), STATUS_INVALID_PARAMETER);
         for (ULONG flags = 0; flags < 4; flags++) {
             assert_status(RtlWriteNonVolatileMemory(token, ranges[i].at, source, ranges[i].size_bytes, flags),
@@ -128,7 +131,8 @@ static void unknown_flags(void **state)
         assert_status(RtlFlushNonVolatileMemory(token, at, 8, flag), flush);
         assert_status(RtlFlushNonVolatileMemoryRanges(token, &range, 1, flag), flush);
         assert_status(RtlFlushNonVolatileMemoryRanges(DEFAULT_TOKEN, &range, 1, flag), flush);
-        assert_status(RtlWriteNonVolatileMemory(token, at, NT_SUCCESS(write) ? "kkkkkkkk" : "XXXXXXXX", 8, flag), write);
+        assert_status(RtlWriteNonVolatileMemory(token, at, NT_SUCCESS(write) ? "kkkkkkkk" : "XXXXXXXX", 8, flag),
+                      write);
         assert_status(RtlFillNonVolatileMemory(token, at, 8, NT_SUCCESS(write) ? 'k' : 'X', flag), write);
         assert_status(RtlWriteNonVolatileMemory(DEFAULT_TOKEN, at, "kkkkkkkk", 8, flag), write);
     }

@@ -16,7 +16,8 @@ int main()
     failed += RtlFlushNonVolatileMemory(token, memory, 8, FLUSH_NV_MEMORY_IN_FLAG_NO_DRAIN) != STATUS_INVALID_PARAMETER;
     failed += RtlFlushNonVolatileMemoryRanges(token, &range, 1, 0) != STATUS_INVALID_PARAMETER;
     failed += RtlDrainNonVolatileFlush(token) != STATUS_INVALID_PARAMETER;
-    failed += RtlWriteNonVolatileMemory(token, memory, "x", 1, WRITE_NV_MEMORY_FLAG_PERSIST) != STATUS_INVALID_PARAMETER;
+    const ULONG persist = WRITE_NV_MEMORY_FLAG_PERSIST;
+    failed += RtlWriteNonVolatileMemory(token, memory, "x", 1, persist) != STATUS_INVALID_PARAMETER;
     failed += RtlFillNonVolatileMemory(token, memory, 8, 0, FILL_NV_MEMORY_FLAG_FLUSH) != STATUS_INVALID_PARAMETER;
     failed += RtlFreeNonVolatileToken(token) != STATUS_INVALID_PARAMETER;
     failed += NvrtlQueryToken(token, &information, sizeof(information)) != STATUS_INVALID_PARAMETER;

@@ -151,9 +151,10 @@ static void odd_paths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_ranges),          cmocka_unit_test(bad_arguments), cmocka_unit_test(not_mapped),
-        cmocka_unit_test(private_or_anonymous), cmocka_unit_test(not_writable),  cmocka_unit_test(adjacent_mappings),
-        cmocka_unit_test(memfd),                cmocka_unit_test(odd_paths),
+        cmocka_unit_test(good_ranges),  cmocka_unit_test(bad_arguments),
+        cmocka_unit_test(not_mapped),   cmocka_unit_test(private_or_anonymous),
+        cmocka_unit_test(not_writable), cmocka_unit_test(adjacent_mappings),
+        cmocka_unit_test(memfd),        cmocka_unit_test(odd_paths),
     };
     map = file_map_make(NULL, 16 * PAGE);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Every kernel that this CPU supports: sizes 0 to 300 at every alignment in a line, next to guard pages, and overlaps. */
+/*
+ * Every kernel that this CPU supports: sizes 0 to 300 at every alignment in a line, next to guard pages, and overlaps.
+ */
 #include "src/cpu/cpu.h"
 #include "tests/support/memory.h"
 #include "tests/support/system.h"
@@ -44,7 +46,8 @@ static void expect(const char *room, const char *at, size_t size_bytes, int valu
 }
 
 /* Ranges that begin at the first byte of the room, or end at the last one: guard pages lie beyond. */
-static void copy_case(const struct nv_cpu *cpu, char *room, char *source_room, size_t size_bytes, size_t shift, int at_end)
+static void copy_case(const struct nv_cpu *cpu, char *room, char *source_room, size_t size_bytes, size_t shift,
+                      int at_end)
 {
     char *at = at_end ? room + ROOM - size_bytes - shift : room + shift;
     for (size_t from = 0; from < 16; from += 5) {

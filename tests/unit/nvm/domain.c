@@ -63,9 +63,10 @@ static void regular_file(uint64_t attributes, unsigned long type)
 
 #define SMAPS(flags)                                                                                                   \
     {                                                                                                                  \
-        "/proc/self/smaps", "00008000-00010000 rw-p 00000000 00:00 0\nVmFlags: rd wr mr\n"                             \
-                            "00010000-00011000 rw-s 00000000 103:03 77   /mnt/f\nSize: 4 kB\nVmFlags: rd wr sh " flags "\n" \
-                            "00011000-00013000 rw-s 00001000 103:03 77   /mnt/f\nVmFlags: rd wr sh sf\n"               \
+        "/proc/self/smaps",                                                                                            \
+            "00008000-00010000 rw-p 00000000 00:00 0\nVmFlags: rd wr mr\n"                                             \
+            "00010000-00011000 rw-s 00000000 103:03 77   /mnt/f\nSize: 4 kB\nVmFlags: rd wr sh " flags "\n"            \
+            "00011000-00013000 rw-s 00001000 103:03 77   /mnt/f\nVmFlags: rd wr sh sf\n"                               \
     }
 
 static const struct fake_file nothing[] = {{NULL, NULL}};
@@ -140,9 +141,11 @@ static void paths_that_lead_elsewhere(void **state)
 {
     (void)state;
     const struct fake_file tmpfs[] = {
-        {"/proc/self/mountinfo", "22 28 0:20 / /sys rw - sysfs sysfs rw\n30 22 259:3 / /tmp rw,x shared:1 - tmpfs none rw\n"},
+        {"/proc/self/mountinfo",
+         "22 28 0:20 / /sys rw - sysfs sysfs rw\n30 22 259:3 / /tmp rw,x shared:1 - tmpfs none rw\n"},
         {NULL, NULL}};
-    const struct fake_file ext4[] = {{"/proc/self/mountinfo", "30 22 259:3 / /tmpfs rw - ext4 tmpfs rw\n"}, {NULL, NULL}};
+    const struct fake_file ext4[] = {{"/proc/self/mountinfo", "30 22 259:3 / /tmpfs rw - ext4 tmpfs rw\n"},
+                                     {NULL, NULL}};
     struct nv_segment segment = segment_of("/tmp/f (deleted)");
     file.stx_ino = 0;
     assert_int_equal(domain_on(&segment, tmpfs, NULL), NvrtlDomainVolatile);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The flags table, all combinations on every engine: what is stored, what is flushed, what is drained. */
+#include "src/nvm/flags.h"
 #include "src/cpu/cpu.h"
 #include "src/nvm/engines.h"
-#include "src/nvm/flags.h"
 #include "tests/support/memory.h"
 #include "tests/support/system.h"
 
@@ -17,9 +17,8 @@ static const struct {
     enum nv_effect write;
     enum nv_effect fill;
 } rows[] = {
-    {0, NV_STORE, NV_STORE},     {F, NV_DRAIN, NV_DRAIN},         {N, NV_DRAIN, NV_DRAIN},
-    {F | N, NV_DRAIN, NV_DRAIN}, {D, NV_STORE, NV_STORE},         {F | D, NV_FLUSH, NV_FLUSH},
-    {N | D, NV_FLUSH, NV_DRAIN}, {F | N | D, NV_DRAIN, NV_DRAIN},
+    {0, NV_STORE, NV_STORE}, {F, NV_DRAIN, NV_DRAIN},     {N, NV_DRAIN, NV_DRAIN},     {F | N, NV_DRAIN, NV_DRAIN},
+    {D, NV_STORE, NV_STORE}, {F | D, NV_FLUSH, NV_FLUSH}, {N | D, NV_FLUSH, NV_DRAIN}, {F | N | D, NV_DRAIN, NV_DRAIN},
 };
 
 static struct {
@@ -81,8 +80,9 @@ static void store(size_t row, int is_fill)
     char wanted[10];
     memset(wanted, 'a' + (int)row, sizeof(wanted));
     memset(map.base, 0, 64);
-    NTSTATUS status = is_fill ? region.engine->fill(&region, map.base + 5, 10, (uint8_t)('a' + row), rows[row].flags, NULL)
-                              : region.engine->write(&region, map.base + 5, wanted, 10, rows[row].flags, NULL);
+    NTSTATUS status = is_fill
+                          ? region.engine->fill(&region, map.base + 5, 10, (uint8_t)('a' + row), rows[row].flags, NULL)
+                          : region.engine->write(&region, map.base + 5, wanted, 10, rows[row].flags, NULL);
     assert_status(status, STATUS_SUCCESS);
     assert_memory_equal(map.base + 5, wanted, 10);
     assert_int_equal(map.base[4] | map.base[15], 0);

@@ -35,8 +35,8 @@ static void both_ways_alike(void **state)
         size_t size_bytes;
         NTSTATUS status;
     } rows[] = {
-        {10, 2 * PAGE - 20, STATUS_SUCCESS},         {PAGE, 1, STATUS_SUCCESS},
-        {PAGE, PAGE + 1, STATUS_ACCESS_DENIED},      {2 * PAGE, 2 * PAGE, STATUS_ACCESS_DENIED},
+        {10, 2 * PAGE - 20, STATUS_SUCCESS},        {PAGE, 1, STATUS_SUCCESS},
+        {PAGE, PAGE + 1, STATUS_ACCESS_DENIED},     {2 * PAGE, 2 * PAGE, STATUS_ACCESS_DENIED},
         {3 * PAGE, 1, STATUS_INFO_LENGTH_MISMATCH},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -25,7 +25,8 @@ static const struct nv_engine *bound_to(NVRTL_DOMAIN a, NVRTL_DOMAIN b, NVRTL_DO
 static void mixed_domains(void **state)
 {
     (void)state;
-    const NVRTL_DOMAIN V = NvrtlDomainVolatile, P = NvrtlDomainPageCache, C = NvrtlDomainCpuCache, M = NvrtlDomainMemory;
+    const NVRTL_DOMAIN V = NvrtlDomainVolatile, P = NvrtlDomainPageCache, C = NvrtlDomainCpuCache,
+                       M = NvrtlDomainMemory;
     assert_ptr_equal(bound_to(V, V, V), &nv_engine_volatile);
     assert_ptr_equal(bound_to(V, M, V), &nv_engine_memory);
     assert_ptr_equal(bound_to(M, C, V), &nv_engine_cpu_cache);
