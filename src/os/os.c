@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/ioctl.h>
@@ -108,9 +109,22 @@ static void *os_resize(void *memory, size_t size_bytes)
     return result;
 }
 
+static int has_interpreter(struct dl_phdr_info *object, size_t size_bytes, void *found)
+{
+    (void)size_bytes;
+    for (int i = 0; i < object->dlpi_phnum; i++)
+        *(bool *)found |= object->dlpi_phdr[i].p_type == PT_INTERP;
+    return 1; /* the program comes first; the rest does not matter */
+}
+
+/* A static program could load a library only together with a second libc, whose free() is not for our memory. */
 static void *os_load(const char *library)
 {
     int saved = errno;
+    bool is_dynamic = false;
+    (void)dl_iterate_phdr(has_interpreter, &is_dynamic);
+    if (!is_dynamic)
+        return NULL;
     void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
     errno = saved;
     return handle;

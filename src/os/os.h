@@ -47,7 +47,7 @@ struct nv_os {
     int (*check_mapped)(void *start, size_t size_bytes); /* -ENOMEM where a page is not mapped */
     void *(*reserve)(size_t size_bytes);                 /* zeroed address space, touched on use; NULL on failure */
     void *(*resize)(void *memory, size_t size_bytes);    /* realloc; what it gives is freed with free() */
-    void *(*load)(const char *library);                  /* dlopen; NULL on failure */
+    void *(*load)(const char *library);                  /* dlopen; NULL on failure, and in a static program */
     void *(*symbol)(void *library, const char *name);
     const char *(*environment)(const char *name); /* NULL when unset, or when the program is privileged */
 };

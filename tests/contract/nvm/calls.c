@@ -5,6 +5,7 @@
 #include "tests/support/memory.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -253,6 +254,10 @@ static void query(void **state)
     assert_ptr_equal(information.BaseAddress, map.base + BEGIN);
     assert_int_equal(information.Length, LENGTH);
     assert_false(information.Verified);
+    const char *forced = getenv("NVRTL_DOMAIN");
+    assert_int_equal(information.Forced, forced != NULL);
+    if (forced)
+        assert_string_equal(NvrtlDomainName(information.Domain), forced);
     assert_true(information.Reason[0] && information.WriteBack[0]);
     print_message("%s (%s): %s\n", NvrtlDomainName(information.Domain), information.WriteBack, information.Reason);
 }
