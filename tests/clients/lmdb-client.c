@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lmdb-client default|writemap|nosync FOLDER: 100 keys in ten transactions, read back; prints a sum of what was read. */
+/* lmdb-client default|writemap|nosync FOLDER: puts 100 keys in ten transactions, reads them back, prints a sum. */
 #include <lmdb.h>
 
 #include <stdio.h>
