@@ -411,6 +411,17 @@ int nv_object_view(struct nv_image *image, struct nv_object *object)
     return -ENOENT;
 }
 
+/* In the posix model a new file's bytes may be durable before its name is. */
+int nv_image_make_nameless(struct nv_image *image, struct nv_object *object)
+{
+    object->durable = openat(object->folder->real, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (object->durable < 0)
+        return -errno;
+    image->descriptors++;
+    object->nameless = true;
+    return 0;
+}
+
 void nv_object_adopt_view(struct nv_image *image, struct nv_object *object, int fd)
 {
     if (object->view >= 0) {

@@ -115,6 +115,7 @@ int nv_object_path(const struct nv_object *object, char *path, size_t path_bytes
 /* Descriptors: of the durable file (read and write; a folder's read only), and of the view's (read). */
 int nv_object_durable(struct nv_image *image, struct nv_object *object);
 int nv_object_view(struct nv_image *image, struct nv_object *object);
+int nv_image_make_nameless(struct nv_image *image, struct nv_object *object);
 void nv_object_adopt_view(struct nv_image *image, struct nv_object *object, int fd);
 void nv_object_forget_descriptors(struct nv_image *image, struct nv_object *object);
 /* Close what can be opened again, when too much is open. Called between syncs, when no descriptor is in use. */

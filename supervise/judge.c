@@ -15,13 +15,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LINE = 64, KINDS_MAX = 4096 };
+enum { LINE = 64, KIND_BUCKETS = 4096 };
 
 /* Ranges of one file that are alike: one finding. */
 struct kind {
     enum nv_rule rule;
     uint16_t write_place, flush_place;
     uint64_t offset, length, total, count;
+    struct kind *next; /* in its bucket */
     size_t sample_bytes;
     uint8_t view[NV_SAMPLE_BYTES_MAX], durable[NV_SAMPLE_BYTES_MAX];
 };
@@ -29,8 +30,7 @@ struct kind {
 struct file_judgement {
     struct nv_supervisor *supervisor;
     struct nv_object *object;
-    struct kind *kinds;
-    size_t count;
+    struct kind *buckets[KIND_BUCKETS];
     struct kind *last; /* that the range before belonged to */
     uint64_t last_end;
     bool differs;
@@ -132,16 +132,28 @@ static struct kind classify(const struct nv_object *object, uint64_t offset, con
     return kind;
 }
 
+static bool alike(const struct kind *left, const struct kind *right)
+{
+    return left->rule == right->rule && left->write_place == right->write_place &&
+           left->flush_place == right->flush_place;
+}
+
+/* The kind that the range belongs to, made when it is the first; NULL: no memory. */
 static struct kind *find_kind(struct file_judgement *file, const struct kind *wanted)
 {
-    for (size_t i = 0; i < file->count; i++)
-        if (file->kinds[i].rule == wanted->rule && file->kinds[i].write_place == wanted->write_place &&
-            file->kinds[i].flush_place == wanted->flush_place)
-            return &file->kinds[i];
-    if (file->count == KINDS_MAX)
-        return &file->kinds[KINDS_MAX - 1];
-    file->kinds[file->count] = *wanted;
-    return &file->kinds[file->count++];
+    size_t bucket = ((size_t)wanted->write_place * 31 + wanted->flush_place * 7u + wanted->rule) % KIND_BUCKETS;
+    struct kind *kind = file->last;
+
+    if (kind && alike(kind, wanted))
+        return kind;
+    for (kind = file->buckets[bucket]; kind && !alike(kind, wanted);)
+        kind = kind->next;
+    if (kind || !(kind = malloc(sizeof *kind)))
+        return kind;
+    *kind = *wanted;
+    kind->next = file->buckets[bucket];
+    file->buckets[bucket] = kind;
+    return kind;
 }
 
 /* The first bytes of the first range, as both images have them. */
@@ -155,14 +167,16 @@ static void take_sample(struct kind *kind, const uint8_t *view, const uint8_t *d
 }
 
 /* What differs in one line: [from, to). It goes on from the line before where that was alike. */
-static void judge_line(struct file_judgement *file, uint64_t from, uint64_t to, const uint8_t *view,
-                       const uint8_t *durable, const uint8_t *whole_line)
+static int judge_line(struct file_judgement *file, uint64_t from, uint64_t to, const uint8_t *view,
+                      const uint8_t *durable, const uint8_t *whole_line)
 {
     struct kind wanted = classify(file->object, from, view ? whole_line : NULL), *kind;
 
     if (is_ignored(file, from & ~(uint64_t)(LINE - 1)))
-        return;
+        return 0;
     kind = find_kind(file, &wanted);
+    if (!kind)
+        return -ENOMEM;
     if (kind != file->last || file->last_end != from)
         kind->count++;
     if (!kind->total)
@@ -175,6 +189,7 @@ static void judge_line(struct file_judgement *file, uint64_t from, uint64_t to, 
     kind->total += to - from;
     file->last = kind;
     file->last_end = to;
+    return 0;
 }
 
 /* Lines that differ, without the equal bytes at both ends. */
@@ -192,8 +207,11 @@ static int judge_run(void *context, uint64_t offset, uint64_t length, const uint
         uint64_t line = from & ~(uint64_t)(LINE - 1), end = line + LINE < to && view ? line + LINE : to;
         bool whole = line + LINE <= length;
 
-        judge_line(file, offset + from, offset + end, view ? view + from : NULL, durable ? durable + from : NULL,
-                   view && whole ? view + line : NULL);
+        int status = judge_line(file, offset + from, offset + end, view ? view + from : NULL,
+                                durable ? durable + from : NULL, view && whole ? view + line : NULL);
+
+        if (status)
+            return status;
         from = end;
     }
     return 0;
@@ -235,7 +253,7 @@ static int report_kind(struct nv_supervisor *supervisor, const struct nv_object 
         finding->message = strdup(messages[kind->rule]);
     else
         finding->message = strdup("the file was written and never made durable: neither its content nor its name");
-    finding->advice = strdup(object->verifier_file ? token_advice[kind->rule] : file_advice);
+    finding->advice = strdup(object->lines ? token_advice[kind->rule] : file_advice);
     finding->sample_bytes = kind->sample_bytes;
     memcpy(finding->view, kind->view, kind->sample_bytes);
     memcpy(finding->durable, kind->durable, kind->sample_bytes);
@@ -249,35 +267,55 @@ static int report_kind(struct nv_supervisor *supervisor, const struct nv_object 
 }
 
 /* Of a file that has nothing durable at all, every byte is missing, the zeros too. */
-static int judge_whole(struct file_judgement *file)
+static int report_whole(struct nv_supervisor *supervisor, const struct file_judgement *file, const char *path)
 {
+    struct kind whole = {.rule = NV_RULE_NOT_FLUSHED, .count = 1};
     struct stat status;
 
     if (fstat(file->object->view, &status))
         return -errno;
-    file->count = 1;
-    file->kinds[0].rule = NV_RULE_NOT_FLUSHED;
-    file->kinds[0].offset = 0;
-    file->kinds[0].count = 1;
-    file->kinds[0].length = file->kinds[0].total = (uint64_t)status.st_size;
-    return 0;
+    if (file->last)
+        whole = *file->last;
+    whole.rule = NV_RULE_NOT_FLUSHED;
+    whole.offset = 0;
+    whole.count = 1;
+    whole.length = whole.total = (uint64_t)status.st_size;
+    return report_kind(supervisor, file->object, path, &whole);
+}
+
+/* All kinds, each a finding; they are freed. */
+static int report_kinds(struct nv_supervisor *supervisor, struct file_judgement *file, const char *path)
+{
+    int status = 0;
+
+    if (!is_durable(file->object))
+        status = report_whole(supervisor, file, path);
+    for (size_t i = 0; i < KIND_BUCKETS; i++)
+        for (struct kind *kind = file->buckets[i], *next; kind; kind = next) {
+            next = kind->next;
+            if (!status && is_durable(file->object))
+                status = report_kind(supervisor, file->object, path, kind);
+            free(kind);
+        }
+    return status;
 }
 
 static int judge_content(struct nv_supervisor *supervisor, struct nv_object *object, const char *relative,
                          bool *differs)
 {
-    struct file_judgement file = {.supervisor = supervisor, .object = object};
+    struct file_judgement *file = calloc(1, sizeof *file);
     char *path = shown_path(object->folder, relative);
-    int status;
+    int status = -ENOMEM, reported;
 
-    file.kinds = calloc(KINDS_MAX, sizeof *file.kinds);
-    status = path && file.kinds ? nv_content_compare(&supervisor->image, object, judge_run, &file) : -ENOMEM;
-    if (!status && !is_durable(object))
-        status = judge_whole(&file);
-    for (size_t i = 0; i < file.count && !status; i++)
-        status = report_kind(supervisor, object, path, &file.kinds[i]);
-    *differs = file.differs;
-    free(file.kinds);
+    if (file && path) {
+        file->supervisor = supervisor;
+        file->object = object;
+        status = nv_content_compare(&supervisor->image, object, judge_run, file);
+        reported = report_kinds(supervisor, file, path);
+        status = status ? status : reported;
+        *differs = file->differs;
+    }
+    free(file);
     free(path);
     return status;
 }

@@ -95,25 +95,37 @@ static int make_metadata_durable(struct nv_image *image, struct nv_object *objec
     return nv_lines_provide(object, object->durable_bytes);
 }
 
-/* The file, with what its token needs; NULL and 0 when it is not at stake. */
-static int provide(struct nv_image *image, const struct nv_verifier_request *request, struct nv_object **found)
+/* Find the file without making anything durable: a new one is met by listing what changed. */
+static int find_file(struct nv_image *image, const struct nv_verifier_request *request, struct nv_object **found)
 {
-    struct nv_object *object;
-    int status;
+    struct nv_changes changes = {0};
+    int status = 0;
 
-    nv_image_make_room(image);
-    status = nv_names_sync(image, NULL);
-    object = nv_image_find(image, request->device, request->inode);
-    *found = NULL;
-    if (status || !object || object->excluded || !object->names)
-        return status;
-    status = make_metadata_durable(image, object);
+    *found = nv_image_find(image, request->device, request->inode);
+    if (*found)
+        return 0;
+    status = nv_names_notice(image);
     if (!status)
-        status = nv_lines_provide(object, request->end);
-    if (!status)
-        status = number_of(image, object);
-    *found = object;
+        status = nv_names_gather(image, NULL, &changes);
+    nv_changes_free(&changes);
+    *found = nv_image_find(image, request->device, request->inode);
     return status;
+}
+
+/* What a token needs of its file. In the posix model the name is left as it is. */
+static int prepare_file(struct nv_image *image, const struct nv_verifier_request *request, struct nv_object *object)
+{
+    int status = 0;
+
+    if (image->model == NV_FS_JOURNALED)
+        status = nv_names_sync(image, NULL);
+    else if (!object->names && !object->nameless)
+        status = nv_image_make_nameless(image, object);
+    if (!status && !object->names && !object->nameless)
+        return -ENOENT;
+    if (!status)
+        status = make_metadata_durable(image, object);
+    return status ? status : nv_lines_provide(object, request->end);
 }
 
 static void reply_with(int connection, int32_t status, uint32_t file, const int *descriptors, size_t count)
@@ -142,15 +154,23 @@ static void reply_with(int connection, int32_t status, uint32_t file, const int 
 
 static void serve_file(struct nv_supervisor *supervisor, int connection, const struct nv_verifier_request *request)
 {
+    struct nv_image *image = &supervisor->image;
     struct nv_object *object;
-    int status = provide(&supervisor->image, request, &object);
+    int status;
 
-    if (status)
-        reply_with(connection, STATUS_INSUFFICIENT_RESOURCES, 0, NULL, 0);
-    else if (!object)
+    nv_image_make_room(image);
+    status = find_file(image, request, &object);
+    if (!status && object && !object->excluded && request->kind == NV_VERIFIER_FILE)
+        status = prepare_file(image, request, object);
+    if (!status && object)
+        status = number_of(image, object);
+    if (status == -ENOENT || !object || object->excluded)
         reply_with(connection, NV_VERIFIER_NOT_AT_STAKE, 0, NULL, 0);
+    else if (status)
+        reply_with(connection, STATUS_INSUFFICIENT_RESOURCES, 0, NULL, 0);
     else
-        reply_with(connection, STATUS_SUCCESS, object->verifier_file, (int[]){object->durable, object->lines_fd}, 2);
+        reply_with(connection, STATUS_SUCCESS, object->verifier_file, (int[]){object->durable, object->lines_fd},
+                   request->kind == NV_VERIFIER_FILE ? 2 : 0);
 }
 
 static void serve(struct nv_supervisor *supervisor, int connection)
@@ -165,7 +185,7 @@ static void serve(struct nv_supervisor *supervisor, int connection)
         reply_with(connection, STATUS_NOT_SUPPORTED, 0, NULL, 0);
     else if (request.kind == NV_VERIFIER_HELLO)
         reply_with(connection, STATUS_SUCCESS, 0, &supervisor->ledger_fd, 1);
-    else if (request.kind == NV_VERIFIER_FILE)
+    else if (request.kind == NV_VERIFIER_FILE || request.kind == NV_VERIFIER_NAME)
         serve_file(supervisor, connection, &request);
     else
         reply_with(connection, STATUS_INVALID_PARAMETER, 0, NULL, 0);

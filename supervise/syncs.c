@@ -39,17 +39,6 @@ struct nv_folder *nv_folder_of(struct nv_supervisor *supervisor, pid_t thread, i
     return NULL;
 }
 
-/* In the posix model a new file's bytes may be durable before its name is. */
-static int make_nameless(struct nv_image *image, struct nv_object *object)
-{
-    object->durable = openat(object->folder->real, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (object->durable < 0)
-        return -errno;
-    image->descriptors++;
-    object->nameless = true;
-    return 0;
-}
-
 /*
  * The file, with its name durable if the model says that this sync makes it so. NULL in *found: it has no name any
  * more.
@@ -71,7 +60,7 @@ static int prepare(struct nv_image *image, struct nv_folder *folder, const struc
         if (!object)
             return -ENOMEM;
         if (!object->names && !object->nameless)
-            result = make_nameless(image, object);
+            result = nv_image_make_nameless(image, object);
     }
     *found = object && (object->names || object->nameless) ? object : NULL;
     return result;

@@ -111,6 +111,7 @@ struct nv_ledger {
 enum nv_verifier_request_kind {
     NV_VERIFIER_HELLO = 1, /* reply: one descriptor, the ledger (sizeof(struct nv_ledger)) */
     NV_VERIFIER_FILE = 2,  /* reply: two descriptors, the durable file (read and write) and its lines */
+    NV_VERIFIER_NAME = 3,  /* reply: the file's number alone; nothing becomes durable by asking */
 };
 
 struct nv_verifier_request {
