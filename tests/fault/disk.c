@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <linux/loop.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,20 +38,33 @@ static bool run(const char *command)
     return system(command) == 0;
 }
 
+/* Puts the image behind the loop device with this number. False if another process was faster. */
+static bool configure(struct disk *disk, int number, int image)
+{
+    struct loop_config config = {.fd = (unsigned)image, .info = {.lo_flags = LO_FLAGS_AUTOCLEAR}};
+    snprintf(disk->device, sizeof(disk->device), "/dev/loop%d", number);
+    disk->descriptor = open(disk->device, O_RDWR | O_CLOEXEC);
+    if (disk->descriptor >= 0 && ioctl(disk->descriptor, LOOP_CONFIGURE, &config) == 0)
+        return true;
+    if (disk->descriptor >= 0)
+        close(disk->descriptor);
+    disk->descriptor = -1;
+    return false;
+}
+
 static bool attach(struct disk *disk)
 {
     int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-    int number = control < 0 ? -1 : ioctl(control, LOOP_CTL_GET_FREE);
-    struct loop_config config = {.info = {.lo_flags = LO_FLAGS_AUTOCLEAR}};
-    if (control >= 0)
-        close(control);
-    snprintf(disk->device, sizeof(disk->device), "/dev/loop%d", number);
-    disk->descriptor = number < 0 ? -1 : open(disk->device, O_RDWR | O_CLOEXEC);
     int image = open(disk->image, O_RDWR | O_CLOEXEC);
-    config.fd = (unsigned)image;
-    bool done = disk->descriptor >= 0 && image >= 0 && ioctl(disk->descriptor, LOOP_CONFIGURE, &config) == 0;
+    bool done = false;
+    for (int i = 0; i < 50 && control >= 0 && image >= 0 && !done; i++) {
+        int number = ioctl(control, LOOP_CTL_GET_FREE);
+        done = number >= 0 && configure(disk, number, image);
+    }
     if (image >= 0)
         close(image);
+    if (control >= 0)
+        close(control);
     return done;
 }
 
@@ -218,12 +232,35 @@ static void failing_disk(void **state)
     unmount_disk(&disk);
 }
 
+/* Mounts that no other process sees, and that end with this one, however it ends. */
+static void leave_nothing_mounted(void)
+{
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        skip_all("needs root");
+}
+
+/* The files of a test that has failed. */
+static void remove_files(void)
+{
+    static const char *const names[] = {"durable", "failing", "copy"};
+    char path[256];
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s.img", work, names[i]);
+        unlink(path);
+        path[strlen(path) - 4] = 0;
+        umount2(path, MNT_DETACH);
+        rmdir(path);
+    }
+    rmdir(work);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(durable_in_every_way), cmocka_unit_test(failing_disk)};
+    leave_nothing_mounted();
     if (!mkdtemp(work))
         return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    rmdir(work);
+    remove_files();
     return failed;
 }
