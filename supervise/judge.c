@@ -352,6 +352,13 @@ static bool is_untouched(const struct nv_object *object, const char *relative)
            errno == ENOENT;
 }
 
+static bool is_removed(const struct nv_object *object)
+{
+    struct stat status;
+
+    return !fstat(object->view, &status) && !status.st_nlink;
+}
+
 static int judge_file(struct nv_supervisor *supervisor, struct nv_object *object, const char *relative)
 {
     struct nv_image *image = &supervisor->image;
@@ -364,6 +371,8 @@ static int judge_file(struct nv_supervisor *supervisor, struct nv_object *object
     status = nv_object_view(image, object);
     if (status < 0)
         return status == -ENOENT ? 0 : status; /* it is gone from the view */
+    if (is_removed(object))
+        return 0;
     count_file(supervisor->report, object);
     if ((object->foreign = is_foreign(image, object))) {
         nv_report_leave_out(supervisor->report, relative, "another program changed it during the run");
