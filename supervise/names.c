@@ -426,6 +426,41 @@ static int create(struct nv_image *image, struct nv_change *change, int to, cons
     return status;
 }
 
+static int copy_whole(int from, int to)
+{
+    struct stat status;
+    off_t at = 0;
+
+    if (fstat(from, &status) || fchmod(to, status.st_mode & 07777) || ftruncate(to, status.st_size))
+        return -errno;
+    while (at < status.st_size) {
+        ssize_t put = copy_file_range(from, &at, to, &(off_t){at}, (size_t)(status.st_size - at), 0);
+
+        if (put <= 0)
+            return put ? -errno : -EIO;
+    }
+    return 0;
+}
+
+/* A file that has lost its last name cannot be linked again: another takes its place. */
+static int name_copy(struct nv_object *object, int to, const char *name)
+{
+    int status, fd = openat(to, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0)
+        return -errno;
+    status = copy_whole(object->durable, fd);
+    if (status) {
+        close(fd);
+        (void)unlinkat(to, name, 0);
+        return status;
+    }
+    close(object->durable);
+    object->durable = fd;
+    object->nameless = false;
+    return 0;
+}
+
 /* Give a file that is durable without a name its first one. */
 static int name_nameless(struct nv_object *object, int to, const char *name)
 {
@@ -433,7 +468,7 @@ static int name_nameless(struct nv_object *object, int to, const char *name)
 
     snprintf(path, sizeof path, "/proc/self/fd/%d", object->durable);
     if (linkat(AT_FDCWD, path, to, name, AT_SYMLINK_FOLLOW))
-        return -errno;
+        return errno == ENOENT ? name_copy(object, to, name) : -errno;
     object->nameless = false;
     return 0;
 }
@@ -585,6 +620,7 @@ static int remove_entry(struct nv_image *image, struct nv_entry *entry)
     if (unlinkat(parent, entry->name, folder ? AT_REMOVEDIR : 0) && errno != ENOENT)
         return -errno;
     nv_image_unlink(image, entry);
+    object->nameless = image->model == NV_FS_POSIX && S_ISREG(object->type) && !object->names && object->durable >= 0;
     return 0;
 }
 
