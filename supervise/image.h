@@ -91,6 +91,7 @@ struct nv_image {
     struct nv_object **watched;
     size_t watched_count;
     uint64_t listing; /* counts gatherings */
+    bool unwatched;   /* some folder could not be watched */
     bool adopt_views; /* gathering opens what it finds under a new name: the end of the run */
     unsigned aside;   /* counts temporary names */
     void *buffers;    /* two of NV_CHUNK_BYTES, for comparing */

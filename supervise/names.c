@@ -50,12 +50,14 @@ int nv_names_watch(struct nv_image *image, struct nv_object *folder, int view_fd
 
     snprintf(path, sizeof path, "/proc/self/fd/%d", view_fd);
     watch = inotify_add_watch(image->notify, path, IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR);
+    image->unwatched = image->unwatched || watch < 0;
     if (watch < 0)
         return -errno;
     if ((size_t)watch >= image->watched_count) {
         size_t count = (size_t)watch * 2 + 64;
         struct nv_object **grown = realloc(image->watched, count * sizeof *grown);
 
+        image->unwatched = image->unwatched || !grown;
         if (!grown)
             return -ENOMEM;
         memset(grown + image->watched_count, 0, (count - image->watched_count) * sizeof *grown);
@@ -140,10 +142,19 @@ static void notice_event(struct nv_image *image, const struct inotify_event *eve
         note_creation(image->watched[event->wd], event->name);
 }
 
+static void mark_unwatched(struct nv_image *image)
+{
+    for (struct nv_object *object = image->objects; object; object = object->next)
+        if (S_ISDIR(object->type) && object->watch < 0 && (object->names || object->folder->root == object))
+            nv_names_mark(image, object);
+}
+
 int nv_names_notice(struct nv_image *image)
 {
     _Alignas(struct inotify_event) char events[16384];
 
+    if (image->unwatched)
+        mark_unwatched(image);
     for (;;) {
         ssize_t got = read(image->notify, events, sizeof events);
 
@@ -586,6 +597,8 @@ static int apply_new(struct nv_image *image, struct nv_change *change)
     }
     if (!status)
         nv_image_entry(image, change->folder, change->name)->seen = image->listing;
+    if (!status && S_ISDIR(change->object->type) && change->object->watch < 0)
+        nv_names_mark(image, change->object); /* named by the sync of its parent alone: nobody has listed it yet */
     return status;
 }
 
