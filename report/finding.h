@@ -105,6 +105,8 @@ void nv_report_free(struct nv_report *report);
  * frames of both stacks are the same. False: no memory.
  */
 bool nv_report_add(struct nv_report *report, struct nv_finding *finding);
+/* By severity, file and offset, once the last finding has been added. */
+void nv_report_sort(struct nv_report *report);
 struct nv_finding *nv_finding_new(enum nv_rule rule, enum nv_severity severity);
 void nv_finding_free(struct nv_finding *finding);
 bool nv_report_add_mark(struct nv_report *report, const char *text, const struct nv_stack *stack); /* stack is copied */

@@ -215,6 +215,26 @@ size_t nv_report_severity_count(const struct nv_report *report, enum nv_severity
     return count;
 }
 
+static int compare_findings(const void *left, const void *right)
+{
+    const struct nv_finding *a = *(struct nv_finding *const *)left, *b = *(struct nv_finding *const *)right;
+    int by_file = strcmp(a->file ? a->file : "", b->file ? b->file : "");
+
+    if (a->severity != b->severity)
+        return a->severity < b->severity ? -1 : 1;
+    if (by_file)
+        return by_file;
+    if (a->offset != b->offset)
+        return a->offset < b->offset ? -1 : 1;
+    return (a->rule > b->rule) - (a->rule < b->rule);
+}
+
+void nv_report_sort(struct nv_report *report)
+{
+    if (report->finding_count > 1)
+        qsort(report->findings, report->finding_count, sizeof *report->findings, compare_findings);
+}
+
 size_t nv_report_errors(const struct nv_report *report)
 {
     return nv_report_severity_count(report, NV_SEVERITY_ERROR);

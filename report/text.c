@@ -279,11 +279,11 @@ static void put_watched(const struct writer *writer, const struct nv_report *rep
     put_list(writer, report->folders, ", ");
     fputs("; ", writer->out);
     put_plural(writer, report->syncs, "sync");
-    fputs(", ", writer->out);
-    put_plural(writer, report->tokens, "token");
-    fputs("; ", writer->out);
+    fputs(" made ", writer->out);
     put_size(writer, report->bytes_made_durable);
-    fputs(" made durable\n", writer->out);
+    fputs(" durable; ", writer->out);
+    put_plural(writer, report->tokens, "token");
+    fputs("\n", writer->out);
 }
 
 /* What each level can know, and what it cannot. */
@@ -365,7 +365,8 @@ void nv_report_verdict(const struct nv_report *report, FILE *out)
     static const enum nv_severity severities[] = {NV_SEVERITY_ERROR, NV_SEVERITY_WARNING, NV_SEVERITY_NOTE};
     fputs("nvrtl check: ", out);
     if (nv_report_watched_nothing(report)) {
-        fputs("nothing could be verified: no watched file was changed, nothing was synced, no token was taken", out);
+        fputs("nothing could be verified: no watched file was changed, nothing was synced, no token was taken; --dir "
+              "names the folder of the program's files", out);
         return;
     }
     if (report->power_failure && !report->finding_count) {

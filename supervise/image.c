@@ -262,6 +262,7 @@ void nv_image_unlink(struct nv_image *image, struct nv_entry *entry)
     while (*link != entry)
         link = &(*link)->next_hash;
     *link = entry->next_hash;
+    entry->object->written = true; /* its other names, and who holds it open, see that it lost one */
     for (link = &entry->object->names; *link != entry;)
         link = &(*link)->next_name;
     *link = entry->next_name;

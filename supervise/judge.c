@@ -594,6 +594,7 @@ int nv_judge(struct nv_supervisor *supervisor)
         status = judge_names(supervisor, &changes);
     if (!status)
         status = judge_ledger(supervisor);
+    nv_report_sort(supervisor->report);
     nv_changes_free(&changes);
     return status;
 }

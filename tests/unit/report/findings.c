@@ -179,6 +179,38 @@ static void nothing_watched_is_told_from_clean(void **state)
     nv_report_free(report);
 }
 
+static void sorted_by_severity_file_and_offset(void **state)
+{
+    (void)state;
+    static const struct {
+        enum nv_severity severity;
+        const char *file;
+        uint64_t offset;
+    } expected[] = {{NV_SEVERITY_ERROR, NULL, 0},
+                    {NV_SEVERITY_ERROR, "a", 64},
+                    {NV_SEVERITY_ERROR, "a", 128},
+                    {NV_SEVERITY_ERROR, "b", 0},
+                    {NV_SEVERITY_WARNING, "a", 0}};
+    const size_t count = sizeof expected / sizeof expected[0];
+    struct nv_report *report = nv_report_new();
+    for (size_t i = 0; i < count; i++) {
+        size_t at = (i * 2 + 3) % count;
+        char place[] = {(char)('p' + at), 0};
+        struct nv_finding *finding = nv_sample_finding(NV_RULE_NOT_FLUSHED, expected[at].file, place, NULL);
+        finding->severity = expected[at].severity;
+        finding->offset = expected[at].offset;
+        assert_true(nv_report_add(report, finding));
+    }
+    nv_report_sort(report);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(report->findings[i]->severity, expected[i].severity);
+        assert_int_equal(report->findings[i]->offset, expected[i].offset);
+        assert_string_equal(report->findings[i]->file ? report->findings[i]->file : "",
+                            expected[i].file ? expected[i].file : "");
+    }
+    nv_report_free(report);
+}
+
 static void every_rule_has_its_words(void **state)
 {
     (void)state;
@@ -211,6 +243,7 @@ int main(void)
         cmocka_unit_test(what_is_left_out_is_counted),
         cmocka_unit_test(marks_have_a_stack_of_their_own),
         cmocka_unit_test(nothing_watched_is_told_from_clean),
+        cmocka_unit_test(sorted_by_severity_file_and_offset),
         cmocka_unit_test(every_rule_has_its_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
