@@ -157,6 +157,8 @@ void nv_names_mark(struct nv_image *image, struct nv_object *folder);
 void nv_names_mark_all(struct nv_image *image);
 /* What differs in names: in all marked folders, or in one. */
 int nv_names_gather(struct nv_image *image, struct nv_object *only, struct nv_changes *changes);
+/* Find a file of the view without making anything durable: a new one is met by listing what changed. NULL: not at stake. */
+int nv_names_meet(struct nv_image *image, uint64_t device, uint64_t inode, struct nv_object **found);
 /* Make it durable. */
 int nv_names_apply(struct nv_image *image, struct nv_changes *changes);
 void nv_names_forget_arrivals(struct nv_object *folder);

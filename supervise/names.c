@@ -344,6 +344,22 @@ int nv_names_gather(struct nv_image *image, struct nv_object *only, struct nv_ch
     return status;
 }
 
+int nv_names_meet(struct nv_image *image, uint64_t device, uint64_t inode, struct nv_object **found)
+{
+    struct nv_changes changes = {0};
+    int status;
+
+    *found = nv_image_find(image, device, inode);
+    if (*found)
+        return 0;
+    status = nv_names_notice(image);
+    if (!status)
+        status = nv_names_gather(image, NULL, &changes);
+    nv_changes_free(&changes);
+    *found = nv_image_find(image, device, inode);
+    return status;
+}
+
 /* ---- making it durable ---- */
 
 /* A name that the listing no longer has, so that its file can be moved from it. */

@@ -95,23 +95,6 @@ static int make_metadata_durable(struct nv_image *image, struct nv_object *objec
     return nv_lines_provide(object, object->durable_bytes);
 }
 
-/* Find the file without making anything durable: a new one is met by listing what changed. */
-static int find_file(struct nv_image *image, const struct nv_verifier_request *request, struct nv_object **found)
-{
-    struct nv_changes changes = {0};
-    int status = 0;
-
-    *found = nv_image_find(image, request->device, request->inode);
-    if (*found)
-        return 0;
-    status = nv_names_notice(image);
-    if (!status)
-        status = nv_names_gather(image, NULL, &changes);
-    nv_changes_free(&changes);
-    *found = nv_image_find(image, request->device, request->inode);
-    return status;
-}
-
 /* What a token needs of its file. In the posix model the name is left as it is. */
 static int prepare_file(struct nv_image *image, const struct nv_verifier_request *request, struct nv_object *object)
 {
@@ -159,7 +142,7 @@ static void serve_file(struct nv_supervisor *supervisor, int connection, const s
     int status;
 
     nv_image_make_room(image);
-    status = find_file(image, request, &object);
+    status = nv_names_meet(image, request->device, request->inode, &object);
     if (!status && object && !object->excluded && request->kind == NV_VERIFIER_FILE)
         status = prepare_file(image, request, object);
     if (!status && object)

@@ -174,12 +174,11 @@ static int msync_mapping(void *context, const struct nv_target_mapping *mapping)
 
     if (!mapping->shared)
         return 0;
-    if (!object && image->model == NV_FS_JOURNALED) { /* a new file, perhaps */
-        int result = nv_names_sync(image, NULL);
+    if (!object) { /* a new file, perhaps */
+        int result = nv_names_meet(image, mapping->device, mapping->inode, &object);
 
         if (result)
             return result;
-        object = nv_image_find(image, mapping->device, mapping->inode);
     }
     if (!object)
         return 0;
