@@ -175,8 +175,10 @@ static int msync_mapping(void *context, const struct nv_target_mapping *mapping)
     if (!mapping->shared)
         return 0;
     if (!object) { /* a new file, perhaps */
-        int result = nv_names_meet(image, mapping->device, mapping->inode, &object);
+        int result = image->model == NV_FS_JOURNALED ? nv_names_sync(image, NULL) : 0;
 
+        if (!result)
+            result = nv_names_meet(image, mapping->device, mapping->inode, &object);
         if (result)
             return result;
     }
