@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Random operations under nvrtl check, in several threads, to a normal end. After any of them the files must be exactly the
+ * model's durable image; at the end the report must name exactly what differs, and the files must hold everything.
+ *
+ * random-operations NVRTL WORKLOAD [--seed=N] [--runs=N] [--operations=N] [--every=N] [--verbose]
+ */
+#include "tests/verified/compare.h"
+#include "tests/verified/generate.h"
+#include "tests/verified/options.h"
+#include "tests/verified/report.h"
+#include "tests/verified/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+static struct model model;
+
+static void one_operation(struct session *session, struct generator *generator, bool verbose)
+{
+    struct operation operation;
+    int64_t result;
+
+    generate_operation(generator, &model, &operation);
+    if (verbose)
+        session_show(&operation);
+    session_send(session, &operation);
+    if (!session_hear(session, &result))
+        session_fail("the workload is gone");
+    if (result) {
+        session_show(&operation);
+        session_fail("the operation failed: %lx", (long)result);
+    }
+    model_apply(&model, &operation);
+}
+
+static void end(struct session *session)
+{
+    struct operation operation = {.kind = OP_EXIT};
+    int status, expected;
+
+    session_send(session, &operation);
+    status = session_end(session);
+    model_persist_caches(&model);
+    expected = report_compare(&model, session->report);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != expected)
+        session_fail("nvrtl ended with %x, and must end with %d", status, expected);
+    compare_view(&model, session->files);
+}
+
+static void run(const struct options *options, struct session_options *how, uint64_t seed)
+{
+    struct generator generator = {seed, true};
+    struct session session;
+
+    how->domain = (NVRTL_DOMAIN)(NvrtlDomainPageCache + (int)generate_number(&generator, 3));
+    how->posix = generate_number(&generator, 2);
+    how->scratch = !generate_number(&generator, 4);
+    session_describe("--seed=%lu --runs=1: %s, %s", seed, NvrtlDomainName(how->domain),
+                     how->posix ? "posix" : "journaled");
+    model_init(&model, how->posix, how->domain);
+    model_add_file(&model, "f0", seed, 8192);
+    model_add_file(&model, "f1", seed + 1, MODEL_FILE_BYTES);
+    session_guard(60);
+    session_make(&session);
+    session_write_files(&session, &model);
+    session_start(&session, how);
+    if (!session_hello(&session))
+        session_fail("the workload did not start");
+    for (unsigned i = 0; i < options->operations; i++) {
+        one_operation(&session, &generator, options->verbose);
+        if (!generate_number(&generator, options->every))
+            compare_durable(&model, session.files);
+    }
+    end(&session);
+    session_remove(&session);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.runs = 20, .operations = 150, .every = 3};
+    struct session_options how = {0};
+
+    options_parse(&options, argc, argv);
+    how.nvrtl = options.nvrtl;
+    how.workload = options.workload;
+    for (unsigned i = 0; i < options.runs; i++)
+        run(&options, &how, options.seed + i);
+    printf("%u runs of %u operations\n", options.runs, options.operations);
+    return 0;
+}
