@@ -402,14 +402,10 @@ int nv_object_view(struct nv_image *image, struct nv_object *object)
         if (fd >= 0)
             close(fd);
     }
-    if (image->model == NV_FS_POSIX || image->adopt_views) { /* the images may differ in every name */
-        int fd = search_view(object->folder->view, ".", object);
-
-        if (fd >= 0)
-            nv_object_adopt_view(image, object, fd);
-        return fd;
-    }
-    return -ENOENT;
+    fd = search_view(object->folder->view, ".", object); /* the images may differ in every name */
+    if (fd >= 0)
+        nv_object_adopt_view(image, object, fd);
+    return fd;
 }
 
 /* In the posix model a new file's bytes may be durable before its name is. */
