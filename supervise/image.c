@@ -386,6 +386,8 @@ static int search_view(int parent, const char *name, const struct nv_object *obj
  */
 int nv_object_view(struct nv_image *image, struct nv_object *object)
 {
+    int found;
+
     if (object->view >= 0)
         return object->view;
     for (const struct nv_entry *entry = object->names; entry; entry = entry->next_name) {
@@ -402,10 +404,10 @@ int nv_object_view(struct nv_image *image, struct nv_object *object)
         if (fd >= 0)
             close(fd);
     }
-    fd = search_view(object->folder->view, ".", object); /* the images may differ in every name */
-    if (fd >= 0)
-        nv_object_adopt_view(image, object, fd);
-    return fd;
+    found = search_view(object->folder->view, ".", object); /* the images may differ in every name */
+    if (found >= 0)
+        nv_object_adopt_view(image, object, found);
+    return found;
 }
 
 /* In the posix model a new file's bytes may be durable before its name is. */
