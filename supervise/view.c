@@ -402,7 +402,7 @@ static int mount_scratch(struct nv_view_context *context, const struct nv_folder
 /* The view's upper layer is what was mounted over the folder just before. */
 static int mount_overlay(struct nv_view_context *context, struct nv_folder *folder, mode_t mode)
 {
-    char data[256];
+    char data[300];
     int under = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), upper, work, result = 0;
 
     if (under < 0)
@@ -413,7 +413,7 @@ static int mount_overlay(struct nv_view_context *context, struct nv_folder *fold
     work = openat(under, "work", O_PATH | O_DIRECTORY | O_CLOEXEC);
     snprintf(data, sizeof data,
              "lowerdir=/proc/self/fd/%d,upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d,xino=on%s", folder->real,
-             upper, work, geteuid() ? ",userxattr" : "");
+             upper, work, geteuid() ? ",userxattr" : ",index=on,redirect_dir=on");
     if (!result && mount("nvrtl-view", folder->path, "overlay", 0, data))
         result = fail(context, "mount an overlay over", folder->path, errno);
     folder->upper = upper;

@@ -12,9 +12,10 @@ for engine in mmap psync libaio; do
     together $times clean $job --end_fsync=1
     fresh
     clean $job --fsync=1 --end_fsync=1 --thread
-    # 64 blocks, and a sync before every fourth: the last four have none. (A byte in 256 is what it was before.)
+    # 64 blocks, and a sync before every fourth: the last four have none. (A byte in 256 is what it was.)
     caught not-flushed data $job --fsync=4 --refill_buffers
-    grep -Eq ' ranges, (16|15\.9) KiB in all$' "$folder/report" || fail "$engine: more or less than the last four blocks was found"
+    grep -Eq ' ranges, (16|15\.9) KiB in all$' "$folder/report" ||
+        fail "$engine: not the last four blocks were found"
 done
 
 # Synchronous opens, and synchronous ranges that promise nothing.

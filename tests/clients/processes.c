@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * processes FILE sync|forget: four processes share a counter in a mapping, lock the file, append a record each time they
- * have counted, and tell their parent through a pipe. Prints what came of it, which does not depend on their order.
+ * processes FILE sync|forget: four processes share a counter in a mapping, lock the file, append a record each time
+ * they have counted, and tell their parent through a pipe. Prints what came of it, which does not depend on their
+ * order.
  */
 #include <fcntl.h>
 #include <stdint.h>

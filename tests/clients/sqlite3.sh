@@ -8,7 +8,8 @@ need sqlite3
 statements='CREATE TABLE IF NOT EXISTS t(a, b); INSERT INTO t VALUES (1, "one"), (2, "two");
             UPDATE t SET b = "three" WHERE a = 2; DELETE FROM t WHERE a = 1; SELECT * FROM t;'
 
-# sqlite3 removes the write-ahead log when it closes the database, and does not sync the folder: a warning, and no error.
+# sqlite3 removes the write-ahead log when it closes the database, and does not sync the folder: a warning, and no
+# error.
 without_errors() {
     checked 0 "$@"
     [ "$(grep -c '^error: ' "$folder/report")" = 0 ] || fail "$*: errors"
