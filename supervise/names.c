@@ -371,6 +371,27 @@ static struct nv_entry *stale_name(const struct nv_image *image, const struct nv
     return NULL;
 }
 
+/*
+ * In the posix model a file may lose its last name, and get another when that folder is synced: its bytes are kept open.
+ * Called before the name goes; take_name after.
+ */
+static void keep_bytes(struct nv_image *image, struct nv_object *object)
+{
+    if (image->model == NV_FS_POSIX && S_ISREG(object->type) && object->names && !object->names->next_name &&
+        nv_object_durable(image, object) >= 0)
+        return;
+    if (!object->names || !object->names->next_name)
+        nv_object_forget_descriptors(image, object);
+}
+
+static void take_name(struct nv_image *image, struct nv_entry *entry)
+{
+    struct nv_object *object = entry->object;
+
+    nv_image_unlink(image, entry);
+    object->nameless = image->model == NV_FS_POSIX && S_ISREG(object->type) && !object->names && object->durable >= 0;
+}
+
 static int move(struct nv_image *image, struct nv_entry *entry, struct nv_object *folder, const char *name)
 {
     struct nv_object *object = entry->object;
@@ -379,11 +400,13 @@ static int move(struct nv_image *image, struct nv_entry *entry, struct nv_object
 
     if (from < 0 || to < 0)
         return from < 0 ? from : to;
-    if (renameat(from, entry->name, to, name))
-        return -errno;
     occupant = nv_image_entry(image, folder, name);
     if (occupant)
-        nv_image_unlink(image, occupant);
+        keep_bytes(image, occupant->object);
+    if (renameat(from, entry->name, to, name))
+        return -errno;
+    if (occupant)
+        take_name(image, occupant);
     nv_image_unlink(image, entry);
     object->written = true;
     return nv_image_link(image, folder, name, object);
@@ -605,9 +628,11 @@ static int apply_new(struct nv_image *image, struct nv_change *change)
     if (stale)
         status = move(image, stale, change->folder, change->name);
     else if (!status) {
+        if (occupant)
+            keep_bytes(image, occupant->object);
         status = add_name(image, change, occupant != NULL);
         if (!status && occupant)
-            nv_image_unlink(image, occupant);
+            take_name(image, occupant);
         if (!status)
             status = nv_image_link(image, change->folder, change->name, change->object);
     }
@@ -618,18 +643,6 @@ static int apply_new(struct nv_image *image, struct nv_change *change)
     return status;
 }
 
-/*
- * In the posix model a file may lose its name here, and get another when that folder is synced: its bytes are kept
- * open.
- */
-static void keep_bytes(struct nv_image *image, struct nv_object *object)
-{
-    if (image->model == NV_FS_POSIX && S_ISREG(object->type) && object->names && !object->names->next_name &&
-        nv_object_durable(image, object) >= 0)
-        return;
-    if (!object->names || !object->names->next_name)
-        nv_object_forget_descriptors(image, object);
-}
 
 static int remove_entry(struct nv_image *image, struct nv_entry *entry)
 {
@@ -648,8 +661,7 @@ static int remove_entry(struct nv_image *image, struct nv_entry *entry)
     keep_bytes(image, object);
     if (unlinkat(parent, entry->name, folder ? AT_REMOVEDIR : 0) && errno != ENOENT)
         return -errno;
-    nv_image_unlink(image, entry);
-    object->nameless = image->model == NV_FS_POSIX && S_ISREG(object->type) && !object->names && object->durable >= 0;
+    take_name(image, entry);
     return 0;
 }
 
