@@ -308,7 +308,7 @@ void nv_object_forget_descriptors(struct nv_image *image, struct nv_object *obje
         object->durable = -1;
         image->descriptors--;
     }
-    if (object->view >= 0) {
+    if (object->view >= 0 && !object->verifier_file) { /* verifiers know the file by its inode, which must stay its own */
         close(object->view);
         object->view = -1;
         image->descriptors--;

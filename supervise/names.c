@@ -350,7 +350,7 @@ int nv_names_meet(struct nv_image *image, uint64_t device, uint64_t inode, struc
     int status;
 
     *found = nv_image_find(image, device, inode);
-    if (*found)
+    if (*found && !image->inodes_return)
         return 0;
     status = nv_names_notice(image);
     if (!status)

@@ -162,28 +162,31 @@ struct msync_range {
     uint64_t from, to;
 };
 
+/* A new file gets its name first, if the model says that a sync of the file gives it. */
+static int find_mapped(struct nv_image *image, const struct nv_target_mapping *mapping, struct nv_object **found)
+{
+    int status = nv_names_meet(image, mapping->device, mapping->inode, found);
+
+    if (!status && *found && !(*found)->names && image->model == NV_FS_JOURNALED)
+        status = nv_names_sync(image, NULL);
+    return status;
+}
+
 static int msync_mapping(void *context, const struct nv_target_mapping *mapping)
 {
     const struct msync_range *range = context;
     struct nv_image *image = &range->supervisor->image;
-    struct nv_object *object = nv_image_find(image, mapping->device, mapping->inode);
+    struct nv_object *object;
     uint64_t from = mapping->start > range->from ? mapping->start : range->from;
     uint64_t to = mapping->end < range->to ? mapping->end : range->to;
     struct statx status;
-    int view;
+    int view, result;
 
     if (!mapping->shared)
         return 0;
-    if (!object) { /* a new file, perhaps */
-        int result = image->model == NV_FS_JOURNALED ? nv_names_sync(image, NULL) : 0;
-
-        if (!result)
-            result = nv_names_meet(image, mapping->device, mapping->inode, &object);
-        if (result)
-            return result;
-    }
-    if (!object)
-        return 0;
+    result = find_mapped(image, mapping, &object);
+    if (result || !object)
+        return result;
     view = nv_object_view(image, object);
     if (view < 0)
         return view == -ENOENT ? 0 : view; /* it has no name any more */
