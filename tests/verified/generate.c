@@ -81,6 +81,8 @@ static size_t count_used(const struct model *model)
  */
 static bool stays_in_folder(const struct model *model, int inode, int parent)
 {
+    if (model->inodes[inode].was_named && !model_link_count(model->durable, inode))
+        return false;
     for (size_t i = 0; i < MODEL_NAMES; i++)
         if ((model->view[i].used && model->view[i].inode == inode && model->view[i].parent != parent) ||
             (model->durable[i].used && model->durable[i].inode == inode && model->durable[i].parent != parent))

@@ -132,7 +132,7 @@ void model_add_file(struct model *model, const char *path, uint64_t seed, size_t
 
     add_name(model->view, parent, name, number);
     add_name(model->durable, parent, name, number);
-    inode->durable_exists = true;
+    inode->durable_exists = inode->was_named = true;
     inode->new_metadata = false;
     inode->view_size = inode->durable_size = size;
     operation_fill(inode->view, seed, size);

@@ -28,6 +28,7 @@ struct model_line {
 struct model_inode {
     bool used, folder;
     bool durable_exists; /* with a name, or (posix) without */
+    bool was_named;      /* it has had a durable name */
     bool new_metadata;
     bool sync_when_named;
     bool has_token;

@@ -29,6 +29,7 @@ static void give_durable_name(struct model *model, const struct model_name *name
     if (entry->used && entry->inode != name->inode)
         remove_durable_below(model, entry);
     *entry = *name;
+    inode->was_named = true;
     if (inode->durable_exists)
         return;
     inode->durable_exists = true;

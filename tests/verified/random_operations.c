@@ -52,7 +52,7 @@ static void end(struct session *session)
 
 static void run(const struct options *options, struct session_options *how, uint64_t seed)
 {
-    struct generator generator = {seed, true};
+    struct generator generator = {seed, true}, looks = {~seed, false};
     struct session session;
 
     how->domain = (NVRTL_DOMAIN)(NvrtlDomainPageCache + (int)generate_number(&generator, 3));
@@ -71,7 +71,7 @@ static void run(const struct options *options, struct session_options *how, uint
         session_fail("the workload did not start");
     for (unsigned i = 0; i < options->operations; i++) {
         one_operation(&session, &generator, options->verbose);
-        if (!generate_number(&generator, options->every))
+        if (!generate_number(&looks, options->every))
             compare_durable(&model, session.files);
     }
     end(&session);
