@@ -201,6 +201,7 @@ int nv_content_sync(struct nv_image *image, struct nv_object *object, uint64_t f
 
     if (status)
         return status;
+    from &= ~(NV_BLOCK_BYTES - 1);
     if (to < UINT64_MAX - NV_BLOCK_BYTES)
         to = (to + NV_BLOCK_BYTES - 1) & ~(NV_BLOCK_BYTES - 1);
     if (to > view.size_bytes)
