@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the bindings of tokens, one for each mapping (or row of them) that a token was ever taken on. Called by seam.c; engine.c
- * reads them.
+ * Owns the bindings of tokens, one for each mapping (or row of them) that a token was ever taken on. Called by seam.c;
+ * engine.c reads them.
  */
 #include "verify/binding.h"
 #include "nvrtl/status.h"

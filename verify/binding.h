@@ -19,8 +19,8 @@ struct nv_binding {
 };
 
 /*
- * The binding for these segments; *at_stake tells whether any file of them is. Bindings are interned and immortal: a token freed
- * in one thread while another uses it is the program's fault, and must not become the verifier's crash.
+ * The binding for these segments; *at_stake tells whether any file of them is. Bindings are interned and immortal: a
+ * token freed in one thread while another uses it is the program's fault, and must not become the verifier's crash.
  */
 NTSTATUS nv_binding_get(const struct nv_segment *segments, size_t count, const struct nv_binding **binding,
                         bool *at_stake);

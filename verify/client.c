@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the way to the supervisor. A connection lives as long as one question, so that the program's table of descriptors is
- * left as it was, a forked child needs no care, and a program that closes every descriptor it can think of harms nothing.
- * Called by files.c and seam.c.
+ * Owns the way to the supervisor. A connection lives as long as one question, so that the program's table of
+ * descriptors is left as it was, a forked child needs no care, and a program that closes every descriptor it can think
+ * of harms nothing. Called by files.c and seam.c.
  */
 #include "verify/client.h"
 #include "nvrtl/status.h"
@@ -111,7 +111,8 @@ static NTSTATUS converse(const struct nv_verifier_request *request, struct nv_ve
         status = reply->status;
     close(socket_fd);
     if (status >= 0 && came == count) {
-        memcpy(descriptors, held, count * sizeof *held);
+        for (size_t i = 0; i < count; i++)
+            descriptors[i] = held[i];
         return status;
     }
     for (size_t i = 0; i < came && i < NV_CLIENT_DESCRIPTORS; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The verifier's side of the socket: one question to the supervisor, one answer, and the descriptors that come with it. */
+/* The verifier's side of the socket: a question to the supervisor, its answer, the descriptors that come with it. */
 #ifndef NV_VERIFY_CLIENT_H
 #define NV_VERIFY_CLIENT_H
 
@@ -14,8 +14,9 @@
 bool nv_client_open(const char *name);
 
 /*
- * Ask. The version is filled in here. On success `descriptors` holds `count` of them, to be closed by the caller; on any other
- * status none. STATUS_INSUFFICIENT_RESOURCES: the supervisor could not be reached, or its answer makes no sense.
+ * Ask. The version is filled in here. On success `descriptors` holds `count` of them, to be closed by the caller; on
+ * any other status none. STATUS_INSUFFICIENT_RESOURCES: the supervisor could not be reached, or its answer makes no
+ * sense.
  */
 NTSTATUS nv_client_ask(struct nv_verifier_request *request, struct nv_verifier_reply *reply, int *descriptors,
                        size_t count);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the verified engines: what the interface's flags mean, and for each simulated domain what a flush puts into flight and
- * what a drain commits. The runtime calls them through the seam, at the speed of the program.
+ * Owns the verified engines: what the interface's flags mean, and for each simulated domain what a flush puts into
+ * flight and what a drain commits. The runtime calls them through the seam, at the speed of the program.
  */
 #include "verify/engine.h"
 #include "nvrtl/status.h"
@@ -41,8 +41,8 @@ struct span {
 };
 
 /*
- * Cut the next span, in units of `grain` bytes, from *address up to `end`. A part begins and ends with a page, so a unit never
- * lies in two.
+ * Cut the next span, in units of `grain` bytes, from *address up to `end`. A part begins and ends with a page, so a
+ * unit never lies in two.
  */
 static struct span cut(const struct nv_binding *binding, uintptr_t *address, uintptr_t end, uintptr_t grain)
 {
@@ -240,11 +240,17 @@ static NTSTATUS flush_ranges(const struct nv_region *region, const NV_MEMORY_RAN
     return status;
 }
 
+/*
+ * Regions of the default token are drained together, by drain_default: the runtime also drains one when it can keep no
+ * more of them, which is nothing that the program asked for.
+ */
 static NTSTATUS drain(const struct nv_region *region, const void *place)
 {
     struct call call = {.thread = nv_thread_self(), .binding = region->context};
 
     (void)place; /* a drain leaves no trace of its own */
+    if (region->for_one_call)
+        return STATUS_SUCCESS;
     if (call.thread == NULL)
         return STATUS_INSUFFICIENT_RESOURCES;
     domain_of(region)->finish(&call);

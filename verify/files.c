@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the registry of verified files, keyed by device and inode, and their mappings, which live as long as the process: so any
- * thread may use one without a lock. Called by binding.c, engine.c and notes.c.
+ * Owns the registry of verified files, keyed by device and inode, and their mappings, which live as long as the
+ * process: so any thread may use one without a lock. Called by binding.c, engine.c and notes.c.
  */
 #include "verify/files.h"
 #include "nvrtl/status.h"
@@ -128,6 +128,17 @@ NTSTATUS nv_files_get(uint64_t device, uint64_t inode, uint64_t end, struct nv_f
     if (NT_SUCCESS(status))
         nv_file_reach(*file, end);
     return status;
+}
+
+uint32_t nv_files_name(uint64_t device, uint64_t inode)
+{
+    struct nv_verifier_request request = {.kind = NV_VERIFIER_NAME, .device = device, .inode = inode};
+    struct nv_verifier_reply reply;
+    const struct nv_file *file = find(device, inode);
+
+    if (file != NULL)
+        return file->id;
+    return NT_SUCCESS(nv_client_ask(&request, &reply, NULL, 0)) ? reply.file : 0;
 }
 
 static const struct nv_file_map *remap(struct nv_file *file, uint64_t end)

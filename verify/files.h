@@ -29,6 +29,9 @@ struct nv_file {
  */
 NTSTATUS nv_files_get(uint64_t device, uint64_t inode, uint64_t end, struct nv_file **file);
 
+/* The file's number alone: nothing of it becomes durable by asking. 0: it is not at stake, or nobody answers. */
+uint32_t nv_files_name(uint64_t device, uint64_t inode);
+
 /* The file's map, long enough for `end`: asks the supervisor when the file has grown. NULL: it is not that long. */
 const struct nv_file_map *nv_file_reach(struct nv_file *file, uint64_t end);
 

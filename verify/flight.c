@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the copies of lines that were flushed and not drained, and the locks under which a line of the durable image changes.
- * Called by engine.c, with the flight of a thread (cpu-cache) or of a file (page-cache).
+ * Owns the copies of lines that were flushed and not drained, and the locks under which a line of the durable image
+ * changes. Called by engine.c, with the flight of a thread (cpu-cache) or of a file (page-cache).
  */
 #include "verify/flight.h"
 #include <sched.h>
@@ -52,8 +52,8 @@ static void unlock(atomic_uint *stripe)
 }
 
 /*
- * Another thread of the program may be writing the line, as it may be while a CPU writes it back: no aligned word is torn, and
- * the race is none of the verifier's.
+ * Another thread of the program may be writing the line, as it may be while a CPU writes it back: no aligned word is
+ * torn, and the race is none of the verifier's.
  */
 __attribute__((no_sanitize("thread"))) static void snapshot(uint64_t *words, const void *view)
 {
@@ -81,8 +81,8 @@ static struct nv_flight_chunk *extend(struct nv_flight *flight)
 }
 
 /*
- * The version is taken before the content is: so what a higher version holds includes all that the thread with the lower one
- * had stored, and the lower one may be left out.
+ * The version is taken before the content is: so what a higher version holds includes all that the thread with the
+ * lower one had stored, and the lower one may be left out.
  */
 bool nv_flight_add(struct nv_flight *flight, struct nv_line_record *record, void *durable, const void *view,
                    uint16_t place)

@@ -15,8 +15,8 @@ struct nv_flight {
 };
 
 /*
- * Flush one line: take a version, and the content that `view` has now; `durable` is where a drain puts it. False: no memory;
- * nothing has changed then.
+ * Flush one line: take a version, and the content that `view` has now; `durable` is where a drain puts it. False: no
+ * memory; nothing has changed then.
  */
 bool nv_flight_add(struct nv_flight *flight, struct nv_line_record *record, void *durable, const void *view,
                    uint16_t place);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the order in which the verifier's locks are taken around a fork, so that the child finds all of it whole; what is in flight
- * stays the parent's. Called by the C library.
+ * Owns the order in which the verifier's locks are taken around a fork, so that the child finds all of it whole; what
+ * is in flight stays the parent's. Called by the C library.
  */
 #include "verify/fork.h"
 #include "verify/binding.h"

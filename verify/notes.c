@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns this process's writing into the ledger, which other processes of the run write too: slots are taken by an atomic add.
- * Called by seam.c, places.c and engine.c.
+ * Owns this process's writing into the ledger, which other processes of the run write too: slots are taken by an atomic
+ * add. Called by seam.c, places.c and engine.c.
  */
 #include "verify/notes.h"
 #include <pthread.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the map from stacks of this process to places in the ledger, and from loaded objects to its modules. Called by engine.c
- * and notes.c, through the cache that each thread has.
+ * Owns the map from stacks of this process to places in the ledger, and from loaded objects to its modules. Called by
+ * engine.c and notes.c, through the cache that each thread has.
  */
 #include "verify/places.h"
 #include "verify/notes.h"
@@ -16,6 +16,8 @@
 
 #define TABLE_SLOTS 131072 /* twice the places there can be */
 #define STACK_FRAMES 48
+#define STACK_BYTES ((uintptr_t)1 << 30) /* no stack is longer */
+#define SEARCH_BYTES ((uintptr_t)64 * 1024)
 
 struct object {
     uintptr_t address; /* looked for */
@@ -146,27 +148,53 @@ static size_t unwind(const void *place, void **addresses)
     return count;
 }
 
+/*
+ * Find the return addresses of the callers on the stack, so that a later look at the same words tells the same stack
+ * without unwinding. A stack that the thread was not born with is not searched: nobody knows where it ends.
+ */
+static void locate_callers(const struct nv_thread *thread, struct nv_thread_place *slot, void *const *addresses,
+                           size_t count)
+{
+    uintptr_t end = thread->stack_end, frame = (uintptr_t)slot->frame;
+    size_t at_bytes = 0;
+
+    slot->caller_count = 0;
+    if (frame >= end || end - frame > STACK_BYTES)
+        return;
+    if (end - frame > SEARCH_BYTES)
+        end = frame + SEARCH_BYTES;
+    for (size_t i = 1; i < count && i <= NV_THREAD_CALLERS; i++) {
+        while (frame + at_bytes < end && nv_place_word(slot->frame, at_bytes) != (uintptr_t)addresses[i])
+            at_bytes += sizeof(uintptr_t);
+        if (frame + at_bytes >= end)
+            return;
+        slot->callers[i - 1] = (uintptr_t)addresses[i];
+        slot->at_bytes[i - 1] = (uint32_t)at_bytes;
+        slot->caller_count++;
+        at_bytes += sizeof(uintptr_t);
+    }
+}
+
 uint16_t nv_place_find(struct nv_thread *thread, const void *place, const void *frame)
 {
-    uintptr_t mix = (uintptr_t)place * 31 + (uintptr_t)frame / 16;
-    size_t i = (mix ^ (mix >> 9)) % NV_THREAD_PLACES, count;
+    struct nv_thread_place *slot = nv_place_slot(thread, place, frame);
     void *addresses[NV_LEDGER_FRAMES];
     int before = errno;
-    uint16_t id;
+    size_t count;
 
     if (thread->in_places || place == NULL)
         return 0;
     thread->in_places = true;
     count = unwind(place, addresses);
+    slot->place = place;
+    slot->frame = frame;
+    locate_callers(thread, slot, addresses, count);
     pthread_mutex_lock(&mutex);
-    id = look_up(addresses, count);
+    slot->id = look_up(addresses, count);
     pthread_mutex_unlock(&mutex);
-    thread->places[i].place = place;
-    thread->places[i].frame = frame;
-    thread->places[i].id = id;
     thread->in_places = false;
     errno = before;
-    return id;
+    return slot->id;
 }
 
 void nv_places_before_fork(void)

@@ -11,15 +11,37 @@ void nv_places_open(void);
 /* The number, found out by unwinding. */
 uint16_t nv_place_find(struct nv_thread *thread, const void *place, const void *frame);
 
+static inline struct nv_thread_place *nv_place_slot(struct nv_thread *thread, const void *place, const void *frame)
+{
+    uintptr_t mix = (uintptr_t)place * 31 + (uintptr_t)frame / 16;
+
+    return &thread->places[(mix ^ (mix >> 9)) % NV_THREAD_PLACES];
+}
+
+/* A word of this thread's stack, whatever a sanitizer thinks of it. */
+__attribute__((no_sanitize("address", "thread"))) static inline uintptr_t nv_place_word(const void *frame,
+                                                                                        size_t at_bytes)
+{
+    return *(const volatile uintptr_t *)((uintptr_t)frame + at_bytes);
+}
+
+/* Whether the stack is the one that the slot knows: two ways to one call may well have frames of the same size. */
+static inline bool nv_place_same(const struct nv_thread_place *slot, const void *place, const void *frame)
+{
+    if (slot->place != place || slot->frame != frame)
+        return false;
+    for (uint16_t i = 0; i < slot->caller_count; i++)
+        if (nv_place_word(frame, slot->at_bytes[i]) != slot->callers[i])
+            return false;
+    return true;
+}
+
 /* The number of the call that returns to `place`, on the stack that has `frame`. 0: unknown. */
 static inline uint16_t nv_place_id(struct nv_thread *thread, const void *place, const void *frame)
 {
-    uintptr_t mix = (uintptr_t)place * 31 + (uintptr_t)frame / 16;
-    size_t i = (mix ^ (mix >> 9)) % NV_THREAD_PLACES;
+    const struct nv_thread_place *slot = nv_place_slot(thread, place, frame);
 
-    if (__builtin_expect(thread->places[i].place == place && thread->places[i].frame == frame, 1))
-        return thread->places[i].id;
-    return nv_place_find(thread, place, frame);
+    return __builtin_expect(nv_place_same(slot, place, frame), 1) ? slot->id : nv_place_find(thread, place, frame);
 }
 
 void nv_places_before_fork(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the table that takes the place of the runtime's own in a verified run, and its one entry. The runtime's constructor loads
- * this library and calls nvrtl_verifier_seam; its public functions call the table.
+ * Owns the table that takes the place of the runtime's own in a verified run, and its one entry. The runtime's
+ * constructor loads this library and calls nvrtl_verifier_seam; its public functions call the table.
  */
 #include "src/nvm/seam.h"
 #include "nvrtl/status.h"
@@ -57,7 +57,9 @@ static NTSTATUS bind(struct nv_region *region, const struct nv_segment *segments
     region->engine = engine;
     region->context = (void *)(uintptr_t)binding;
     atomic_fetch_add_explicit(&nv_notes_ledger()->tokens, 1, memory_order_relaxed);
-    tell_regions(binding, region);
+    /* Only on the memory domain does it matter where tokens were, when there is one for each call. */
+    if (!region->for_one_call || engine->domain == NvrtlDomainMemory)
+        tell_regions(binding, region);
     return STATUS_SUCCESS;
 }
 
@@ -70,24 +72,17 @@ static NTSTATUS drain_default(const void *place)
     return NT_SUCCESS(status) ? plain : status;
 }
 
-static uint64_t offset_in(const struct nv_segment *segment, const void *address)
-{
-    return segment->offset + (uint64_t)((const char *)address - segment->start);
-}
-
 /* The file at stake that `address` lies in; its number, or 0. */
 static uint32_t file_at(const void *address)
 {
     struct nv_segment *segments = NULL;
-    struct nv_file *file = NULL;
     size_t count = 0;
     uint32_t id = 0;
 
     if (address == NULL || !NT_SUCCESS(runtime->resolve(address, 1, &segments, &count)))
         return 0;
-    if (count != 0 &&
-        NT_SUCCESS(nv_files_get(segments->device, segments->inode, offset_in(segments, address) + 1, &file)))
-        id = file->id;
+    if (count != 0)
+        id = nv_files_name(segments->device, segments->inode);
     free(segments);
     return id;
 }
@@ -117,11 +112,10 @@ static void ignore(const void *address, size_t size_bytes)
     if (size_bytes == 0 || !NT_SUCCESS(runtime->resolve(address, size_bytes, &segments, &count)))
         return;
     for (size_t i = 0; i < count; i++) {
-        uint64_t length_bytes = (uint64_t)(segments[i].end - segments[i].start);
-        struct nv_file *file;
+        uint32_t file = nv_files_name(segments[i].device, segments[i].inode);
 
-        if (NT_SUCCESS(nv_files_get(segments[i].device, segments[i].inode, segments[i].offset + length_bytes, &file)))
-            nv_notes_ignore(file->id, segments[i].offset, length_bytes);
+        if (file != 0)
+            nv_notes_ignore(file, segments[i].offset, (uint64_t)(segments[i].end - segments[i].start));
     }
     free(segments);
     errno = before;

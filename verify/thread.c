@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns what each thread has: its flight and its cache of places. Made on first use, freed when the thread ends: what it never
- * drained is then never durable, as on the machine. Called by engine.c, places.c and fork.c.
+ * Owns what each thread has: its flight and its cache of places. Made on first use, freed when the thread ends: what it
+ * never drained is then never durable, as on the machine. Called by engine.c, places.c and fork.c.
  */
 #include "verify/thread.h"
+#include <errno.h>
 #include <pthread.h>
 #include <sys/mman.h>
 
@@ -26,8 +27,22 @@ static void make_key(void)
     pthread_key_create(&key, destroy);
 }
 
+static uintptr_t stack_end(void)
+{
+    pthread_attr_t attributes;
+    void *start = NULL;
+    size_t size_bytes = 0;
+
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+        return 0;
+    pthread_attr_getstack(&attributes, &start, &size_bytes);
+    pthread_attr_destroy(&attributes);
+    return (uintptr_t)start + size_bytes;
+}
+
 struct nv_thread *nv_thread_create(void)
 {
+    int before = errno;
     struct nv_thread *thread = mmap(NULL, sizeof *thread, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (thread == MAP_FAILED)
@@ -35,6 +50,8 @@ struct nv_thread *nv_thread_create(void)
     pthread_once(&once, make_key);
     pthread_setspecific(key, thread);
     nv_thread_state = thread;
+    thread->stack_end = stack_end();
+    errno = before;
     return thread;
 }
 

@@ -8,17 +8,25 @@
 #define NV_THREAD_PLACES 512
 #define NV_THREAD_FILES 8
 
+#define NV_THREAD_CALLERS 3
+
 struct nv_file;
+
+/* A known stack: where it returns to, and where on it, counted from `frame`, the callers' return addresses lie. */
+struct nv_thread_place {
+    const void *place, *frame;
+    uintptr_t callers[NV_THREAD_CALLERS];
+    uint32_t at_bytes[NV_THREAD_CALLERS];
+    uint16_t caller_count, id;
+};
 
 struct nv_thread {
     struct nv_flight flight; /* cpu-cache */
     bool in_places;
     size_t file_count; /* page-cache: files flushed and not drained; more than NV_THREAD_FILES: any */
     struct nv_file *files[NV_THREAD_FILES];
-    struct {
-        const void *place, *frame;
-        uint16_t id;
-    } places[NV_THREAD_PLACES];
+    uintptr_t stack_end;
+    struct nv_thread_place places[NV_THREAD_PLACES];
 };
 
 extern __thread struct nv_thread *nv_thread_state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A verified run in one process, for the tests of verify/: a supervisor (a thread that serves the socket), files with a view and
- * a durable image, and a runtime that knows what is mapped where.
+ * A verified run in one process, for the tests of verify/: a supervisor (a thread that serves the socket), files with a
+ * view and a durable image, and a runtime that knows what is mapped where.
  */
 #ifndef TEST_VERIFY_RUN_H
 #define TEST_VERIFY_RUN_H
@@ -16,7 +16,7 @@ struct run_file {
     struct nv_line_record *lines; /* all of them, whatever the verifier asked for */
     int view_fd, durable_fd, lines_fd;
     _Atomic uint64_t asked_end;
-    _Atomic unsigned asked;
+    _Atomic unsigned asked, named;
 };
 
 /* A view of a part of a file somewhere else, as from a second mmap. */
@@ -28,7 +28,7 @@ struct run_mapping {
 
 extern struct nv_ledger *run_ledger;
 extern const struct nv_seam *run_seam;
-extern unsigned run_plain_binds, run_plain_drains;
+extern _Atomic unsigned run_plain_binds, run_plain_drains;
 extern _Atomic bool run_deaf; /* the supervisor drops what it is asked */
 
 /* Start the run; what the tests use of it is good until the process ends. */
@@ -36,7 +36,7 @@ void run_start(NVRTL_DOMAIN domain);
 
 struct run_file *run_file(uint64_t bytes, bool at_stake);
 
-/* Map `first` and, right behind it, `second`; returns where. */
+/* Map `first` and, right behind it, `second` (which may be the same); returns where. */
 char *run_map_both(struct run_file *first, struct run_file *second);
 
 /* Forget a mapping, as munmap does. */

@@ -199,11 +199,25 @@ static void drain_default_covers_what_the_thread_flushed(void **state)
     assert_int_equal(run_plain_drains, plain + 1);
 }
 
+static void drain_of_one_call_waits_for_the_default_drain(void **state)
+{
+    struct nv_region region = {.for_one_call = true};
+
+    (void)state;
+    assert_int_equal(run_token(file->view, 64, &region), STATUS_SUCCESS);
+    memcpy(file->view, "hello", 5);
+    run_flush(&region, file->view, 5, NO_DRAIN);
+    assert_int_equal(run_drain(&region), STATUS_SUCCESS);
+    assert_false(durable_is(0, "hello"));
+    run_seam->drain_default(NULL);
+    assert_true(durable_is(0, "hello"));
+}
+
 /* More lines than a chunk of a flight holds, twice. */
 static void flight_grows(void **state)
 {
     static struct run_file *large;
-    struct nv_region region;
+    struct nv_region region = {0};
 
     (void)state;
     large = run_file(8 << 20, true);
@@ -221,7 +235,7 @@ static void two_files_side_by_side(void **state)
 {
     struct run_file *first = run_file(8192, true), *second = run_file(8192, true);
     char *both = run_map_both(first, second);
-    struct nv_region region;
+    struct nv_region region = {0};
 
     (void)state;
     assert_int_equal(run_token(both + 100, 16384 - 200, &region), STATUS_SUCCESS);
@@ -230,12 +244,25 @@ static void two_files_side_by_side(void **state)
     assert_memory_equal(second->durable, "cd", 2);
 }
 
+static void one_file_mapped_twice_side_by_side(void **state)
+{
+    struct run_file *twice = run_file(8192, true);
+    char *both = run_map_both(twice, twice);
+    struct nv_region region = {0};
+
+    (void)state;
+    assert_int_equal(run_token(both + 100, 16384 - 200, &region), STATUS_SUCCESS);
+    run_write(&region, both + 8190, "abcd", 4, WRITE_NV_MEMORY_FLAG_PERSIST);
+    assert_memory_equal(twice->durable + 8190, "ab", 2);
+    assert_memory_equal(twice->durable, "cd", 2);
+}
+
 static void file_not_at_stake_is_bound_plain(void **state)
 {
     struct run_file *other = run_file(4096, false);
     uint64_t tokens = run_ledger->tokens;
     unsigned plain = run_plain_binds;
-    struct nv_region region;
+    struct nv_region region = {0};
 
     (void)state;
     assert_int_equal(run_token(other->view, 4096, &region), STATUS_SUCCESS);
@@ -248,7 +275,7 @@ static void file_beside_one_not_at_stake_is_verified(void **state)
 {
     struct run_file *first = run_file(4096, true), *second = run_file(4096, false);
     char *both = run_map_both(first, second);
-    struct nv_region region;
+    struct nv_region region = {0};
 
     (void)state;
     assert_int_equal(run_token(both, 8192, &region), STATUS_SUCCESS);
@@ -260,7 +287,7 @@ static void file_beside_one_not_at_stake_is_verified(void **state)
 static void longer_token_asks_for_more_of_the_file(void **state)
 {
     struct run_file *grown = run_file(65536, true);
-    struct nv_region region, longer;
+    struct nv_region region = {0}, longer = {0};
     unsigned asked;
 
     (void)state;
@@ -289,7 +316,7 @@ static void descriptors_are_left_as_they_were(void **state)
 {
     struct run_file *other = run_file(4096, true);
     int before = lowest_free_descriptor();
-    struct nv_region region;
+    struct nv_region region = {0};
 
     (void)state;
     assert_int_equal(run_token(other->view, 4096, &region), STATUS_SUCCESS);
@@ -302,7 +329,7 @@ static void descriptors_are_left_as_they_were(void **state)
 static void silent_supervisor_fails_the_token(void **state)
 {
     struct run_file *other = run_file(4096, true);
-    struct nv_region region;
+    struct nv_region region = {0};
 
     (void)state;
     run_deaf = true;
@@ -316,7 +343,7 @@ static void memory_needs_nothing(void **state)
 {
     uint32_t regions = run_ledger->regions;
     struct run_file *other = run_file(8192, true);
-    struct nv_region region;
+    struct nv_region region = {0};
 
     (void)state;
     assert_int_equal(run_token(other->view + 10, 5000, &region), STATUS_SUCCESS);
@@ -355,8 +382,10 @@ static const struct CMUnitTest flight_tests[] = {
     cmocka_unit_test_setup(write_may_overlap, fresh_file),
     cmocka_unit_test_setup(ranges_drain_once, fresh_file),
     cmocka_unit_test_setup(drain_default_covers_what_the_thread_flushed, fresh_file),
+    cmocka_unit_test_setup(drain_of_one_call_waits_for_the_default_drain, fresh_file),
     cmocka_unit_test(flight_grows),
     cmocka_unit_test(two_files_side_by_side),
+    cmocka_unit_test(one_file_mapped_twice_side_by_side),
     cmocka_unit_test(file_not_at_stake_is_bound_plain),
     cmocka_unit_test(file_beside_one_not_at_stake_is_verified),
     cmocka_unit_test(longer_token_asks_for_more_of_the_file),

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct run_file *file, *other;
+static struct run_file *file, *other, *not_at_stake;
 static struct nv_region token;
 static _Atomic bool stop;
 
@@ -50,7 +50,7 @@ static void flight_stays_with_the_parent(void **state)
 
 static int persist_and_take_token(void)
 {
-    struct nv_region taken;
+    struct nv_region taken = {0};
 
     if (run_write(&token, file->view + 64, "child", 5, WRITE_NV_MEMORY_FLAG_PERSIST) != STATUS_SUCCESS ||
         run_token(other->view, 4096, &taken) != STATUS_SUCCESS)
@@ -66,22 +66,44 @@ static void child_has_a_run_of_its_own(void **state)
     assert_memory_equal(other->durable, "child", 5);
 }
 
-static void *keep_busy(void *argument)
+static void *ask_for_tokens(void *unused)
 {
-    struct nv_region taken;
+    struct nv_region taken = {0};
 
     while (!stop) {
-        run_token(file->view, 4096, &taken);
-        run_write(&taken, file->view + 1024 + 8 * (intptr_t)argument, "busy", 4, WRITE_NV_MEMORY_FLAG_PERSIST);
-        run_seam->refuse(NV_REFUSED_FLAGS, "RtlFlushNonVolatileMemory", NULL, NULL, 0, (const void *)0x5001);
-        run_seam->ignore(file->view, 8);
+        run_token(not_at_stake->view, 4096, &taken);
+        run_write(&token, file->view + 1024, "busy", 4, WRITE_NV_MEMORY_FLAG_PERSIST);
     }
-    return argument;
+    return unused;
+}
+
+static void *take_tokens(void *unused)
+{
+    struct nv_region taken = {0};
+
+    while (!stop)
+        run_token(file->view, 64, &taken);
+    return unused;
+}
+
+static void *find_places(void *unused)
+{
+    for (uintptr_t i = 1; !stop; i++)
+        token.engine->flush(&token, file->view, 1, 0, (const void *)(i % 1500 + 1));
+    return unused;
+}
+
+static void *misuse(void *unused)
+{
+    while (!stop)
+        run_seam->refuse(NV_REFUSED_FLAGS, "RtlFlushNonVolatileMemory", NULL, NULL, 0, (const void *)0x5001);
+    return unused;
 }
 
 static int use_everything(void)
 {
-    for (int i = 0; i < 20; i++) {
+    for (uintptr_t i = 0; i < 20; i++) {
+        token.engine->flush(&token, file->view, 1, 0, (const void *)(2000 + i));
         run_write(&token, file->view + 64 * i, "child", 5, WRITE_NV_MEMORY_FLAG_PERSIST);
         run_write(&token, file->view + 1024, "CHILD", 5, WRITE_NV_MEMORY_FLAG_PERSIST);
     }
@@ -92,16 +114,19 @@ static int use_everything(void)
 
 static void no_lock_is_held_in_the_child(void **state)
 {
-    pthread_t threads[2];
+    static void *(*const works[])(void *) = {ask_for_tokens, take_tokens, find_places, misuse};
 
     (void)state;
-    for (intptr_t i = 0; i < 2; i++)
-        pthread_create(&threads[i], NULL, keep_busy, (void *)i);
-    for (int i = 0; i < 100; i++)
-        in_child(use_everything);
-    stop = true;
-    for (int i = 0; i < 2; i++)
-        pthread_join(threads[i], NULL);
+    for (size_t work = 0; work < sizeof works / sizeof *works; work++) {
+        pthread_t thread;
+
+        stop = false;
+        pthread_create(&thread, NULL, works[work], NULL);
+        for (int i = 0; i < 100; i++)
+            in_child(use_everything);
+        stop = true;
+        pthread_join(thread, NULL);
+    }
 }
 
 static int set_up(void **state)
@@ -109,6 +134,7 @@ static int set_up(void **state)
     (void)state;
     file = run_file(4096, true);
     other = run_file(4096, true);
+    not_at_stake = run_file(4096, false);
     return run_token(file->view, 4096, &token);
 }
 

@@ -69,7 +69,7 @@ static void tokens_and_their_regions_are_told(void **state)
 {
     uint64_t tokens = run_ledger->tokens;
     uint32_t regions = run_ledger->regions;
-    struct nv_region token;
+    struct nv_region token = {0};
 
     (void)state;
     for (int i = 0; i < 5; i++)
@@ -82,6 +82,16 @@ static void tokens_and_their_regions_are_told(void **state)
     assert_int_equal(run_ledger->region[regions].length_bytes, 8192);
     assert_int_equal(run_token(file->view + 5000, 10, &token), STATUS_SUCCESS);
     assert_int_equal(run_ledger->regions, regions + 1);
+}
+
+static void regions_of_one_call_are_not_told(void **state)
+{
+    uint32_t regions = run_ledger->regions;
+    struct nv_region token = {.for_one_call = true};
+
+    (void)state;
+    assert_int_equal(run_token(file->view + 32768, 100, &token), STATUS_SUCCESS);
+    assert_int_equal(run_ledger->regions, regions);
 }
 
 static void ignored_range_is_told_once(void **state)
@@ -99,6 +109,20 @@ static void ignored_range_is_told_once(void **state)
     run_seam->ignore(&ignored, 4);
     run_seam->ignore(file->view, 0);
     assert_int_equal(run_ledger->ignored, ignored + 1);
+}
+
+static void naming_a_file_asks_for_nothing_of_it(void **state)
+{
+    struct run_file *named = run_file(4096, true), *other = run_file(4096, false);
+    uint32_t ignored = run_ledger->ignored;
+
+    (void)state;
+    run_seam->ignore(named->view, 8);
+    run_seam->ignore(other->view, 8);
+    assert_int_equal(run_ledger->ignored, ignored + 1);
+    assert_int_equal(run_ledger->ignore[ignored].file, named->id);
+    assert_int_equal(named->named, 1);
+    assert_int_equal(named->asked, 0);
 }
 
 static void mark_is_cut_between_characters(void **state)
@@ -147,7 +171,9 @@ int main(void)
         cmocka_unit_test(refused_range_names_the_file),
         cmocka_unit_test(refused_range_outside_any_file_names_none),
         cmocka_unit_test(tokens_and_their_regions_are_told),
+        cmocka_unit_test(regions_of_one_call_are_not_told),
         cmocka_unit_test(ignored_range_is_told_once),
+        cmocka_unit_test(naming_a_file_asks_for_nothing_of_it),
         cmocka_unit_test(mark_is_cut_between_characters),
         cmocka_unit_test(full_ledger_counts_the_loss),
     };

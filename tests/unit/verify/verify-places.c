@@ -54,13 +54,13 @@ __attribute__((noinline)) static unsigned deeper(int depth)
 static void call_site_in_a_loop_is_one_place(void **state)
 {
     uint32_t places = run_ledger->places;
-    unsigned first = 0;
+    volatile unsigned first = 0; /* or the compiler gives the first round a call of its own */
 
     (void)state;
     for (int i = 0; i < 1000; i++) {
         unsigned place = one_site();
 
-        if (i == 0)
+        if (first == 0)
             first = place;
         assert_int_not_equal(place, 0);
         assert_int_equal(place, first);
@@ -142,6 +142,61 @@ static void place_outside_any_module_keeps_its_address(void **state)
     assert_int_equal(frame->offset, 0x1000);
 }
 
+/* More of them than any cache has room for. */
+static void places_in_great_number_stay_apart(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 2; round++)
+        for (uintptr_t i = 1; i < 3000; i++) {
+            token.engine->flush(&token, file->view, 1, 0, (const void *)(i + 1));
+            assert_int_equal(run_ledger->place[last_place()].frames[0].offset, i);
+        }
+}
+
+/* Calls from here with as many frame addresses as it takes for any two ways to meet in a cache. */
+__attribute__((noinline)) static unsigned with_gap(size_t gap_bytes)
+{
+    volatile char *gap = __builtin_alloca(gap_bytes + 1);
+    unsigned place;
+
+    gap[0] = 0;
+    place = one_site();
+    return place + (unsigned)gap[0];
+}
+
+__attribute__((noinline)) static unsigned first_way(size_t gap_bytes)
+{
+    unsigned place = with_gap(gap_bytes);
+
+    __asm__ volatile("" ::: "memory");
+    return place;
+}
+
+__attribute__((noinline)) static unsigned second_way(size_t gap_bytes)
+{
+    unsigned place = with_gap(gap_bytes);
+
+    __asm__ volatile("" ::: "memory");
+    return place;
+}
+
+static void ways_to_a_call_site_stay_apart(void **state)
+{
+    static unsigned (*const volatile ways[])(size_t) = {first_way, second_way};
+    static volatile unsigned places[2];
+    volatile unsigned calls = 4096;
+
+    (void)state;
+    for (unsigned i = 0; i < calls; i++) {
+        unsigned place = ways[i % 2](i / 4 * 16);
+
+        if (i < 2)
+            places[i] = place;
+        assert_int_equal(place, places[i % 2]);
+    }
+    assert_int_not_equal(places[0], places[1]);
+}
+
 static unsigned in_thread[2];
 
 static void *flush_in_thread(void *argument)
@@ -197,6 +252,8 @@ int main(void)
         cmocka_unit_test(libraries_are_modules_of_their_own),
         cmocka_unit_test(place_that_is_not_on_the_stack_is_one_frame),
         cmocka_unit_test(place_outside_any_module_keeps_its_address),
+        cmocka_unit_test(places_in_great_number_stay_apart),
+        cmocka_unit_test(ways_to_a_call_site_stay_apart),
         cmocka_unit_test(threads_share_places),
         cmocka_unit_test(full_ledger_gives_none_and_counts_the_loss),
     };

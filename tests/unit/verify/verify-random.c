@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random operations by several threads on several files, against a model of lines that is as plain as can be. The threads take
- * turns, so that a seed replays. Then all at once, with what must hold whatever the order.
+ * Random operations by several threads on several files, against a model of lines that is as plain as can be. The
+ * threads take turns, so that a seed replays. Then all at once, with what must hold whatever the order.
  *
  * usage: verify-random [--seed N] [--operations N] DOMAIN
  */
@@ -296,8 +296,8 @@ static void in_threads(void *(*work)(void *))
 }
 
 /*
- * At once: each thread has a word of its own in every line, and counts it up. When a write is durable on return, the word is so;
- * and since it only grows, it never goes back, whichever thread's older copy of the line is drained last.
+ * At once: each thread has a word of its own in every line, and counts it up. When a write is durable on return, the
+ * word is so; and since it only grows, it never goes back, whichever thread's older copy of the line is drained last.
  */
 static unsigned long rounds;
 
@@ -310,12 +310,13 @@ static void *count_up(void *argument)
 {
     int self = (int)(intptr_t)argument;
     uint64_t seen[8][THREADS] = {0};
-    struct nv_region region;
+    struct nv_region region = {0};
 
     for (uint64_t i = 1; i <= rounds; i++) {
-        uint64_t line = i % 7, *word = (uint64_t *)(void *)files[0]->view + line * 8 + (uint64_t)self;
+        uint64_t line = i / 64 % 7, *word = (uint64_t *)(void *)files[0]->view + line * 8 + (uint64_t)self;
 
-        CHECK(run_token(files[0]->view + i % 64, FILE_BYTES - 64, &region) == STATUS_SUCCESS);
+        if (i % 64 == 1)
+            CHECK(run_token(files[0]->view + i / 64 % 64, FILE_BYTES - 64, &region) == STATUS_SUCCESS);
         if (i % 5 == 0)
             run_write(&region, word, &i, 8, WRITE_NV_MEMORY_FLAG_FLUSH | WRITE_NV_MEMORY_FLAG_NO_DRAIN);
         else
@@ -362,7 +363,7 @@ int main(int argc, char **argv)
     printf("seed %llu\n", (unsigned long long)seed);
     fflush(stdout);
     random_state = seed * 2 + 1;
-    rounds = relay.left * 4;
+    rounds = relay.left * 40;
     set_up();
     in_threads(take_turns);
     memset(files[0]->view, 0, FILE_BYTES);
