@@ -348,8 +348,10 @@ static bool is_untouched(const struct nv_object *object, const char *relative)
 {
     struct stat status;
 
-    return object->folder->upper >= 0 && fstatat(object->folder->upper, relative, &status, AT_SYMLINK_NOFOLLOW) &&
-           errno == ENOENT;
+    if (object->folder->upper < 0 || fstatat(object->folder->view, relative, &status, AT_SYMLINK_NOFOLLOW) ||
+        status.st_ino != object->inode) /* it has another name by now */
+        return false;
+    return fstatat(object->folder->upper, relative, &status, AT_SYMLINK_NOFOLLOW) && errno == ENOENT;
 }
 
 static bool is_removed(const struct nv_object *object)
