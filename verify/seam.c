@@ -87,6 +87,21 @@ static uint32_t file_at(const void *address)
     return id;
 }
 
+/* The file of a live token: the first that is at stake; its number, or 0. */
+static uint32_t file_of(PVOID token)
+{
+    const struct nv_binding *binding;
+    struct nv_region region;
+
+    if (engine == NULL || runtime->find == NULL || !runtime->find(token, &region) || region.engine != engine)
+        return 0;
+    binding = region.context;
+    for (size_t i = 0; i < binding->count; i++)
+        if (binding->parts[i].file != NULL)
+            return binding->parts[i].file->id;
+    return 0;
+}
+
 static NTSTATUS refuse(enum nv_refusal why, const char *function, PVOID token, const void *address, size_t size_bytes,
                        const void *place)
 {
@@ -97,6 +112,8 @@ static NTSTATUS refuse(enum nv_refusal why, const char *function, PVOID token, c
     if (nv_notes_refused_again(why, function, id))
         return STATUS_INVALID_PARAMETER;
     if (why == NV_REFUSED_RANGE)
+        range.file = file_of(token);
+    if (why == NV_REFUSED_RANGE && range.file == 0)
         range.file = file_at(address);
     nv_notes_refused(why, function, id, token, &range, address);
     errno = before;

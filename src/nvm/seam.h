@@ -105,6 +105,8 @@ struct nv_runtime {
     const struct nv_seam *plain;
     /* The segments under [address, +size), as RtlGetNonVolatileToken finds them. Caller frees *segments with free(). */
     NTSTATUS (*resolve)(const void *address, size_t size_bytes, struct nv_segment **segments, size_t *count);
+    /* Copies out the region of a live token; false for everything else, whatever its bits. May be NULL. */
+    bool (*find)(PVOID token, struct nv_region *region);
 };
 
 /* The verifier library's one exported function. NULL: it cannot serve, and the runtime goes on with its own table. */

@@ -29,6 +29,7 @@ struct nv_ledger *run_ledger;
 const struct nv_seam *run_seam;
 _Atomic unsigned run_plain_binds, run_plain_drains;
 _Atomic bool run_deaf;
+const struct nv_region *run_live_token;
 
 static int listener, ledger_fd;
 static struct run_file files[FILES];
@@ -147,6 +148,14 @@ static NTSTATUS resolve(const void *address, size_t size_bytes, struct nv_segmen
     return STATUS_INFO_LENGTH_MISMATCH;
 }
 
+static bool find(PVOID token, struct nv_region *region)
+{
+    if (token == NULL || run_live_token == NULL)
+        return false;
+    *region = *run_live_token;
+    return true;
+}
+
 static NTSTATUS plain_bind(struct nv_region *region, const struct nv_segment *segments, size_t count)
 {
     (void)segments, (void)count;
@@ -180,7 +189,8 @@ static void listen_as(const char *name)
 void run_start(NVRTL_DOMAIN domain)
 {
     static const struct nv_seam plain = {.version = NV_SEAM_VERSION, .bind = plain_bind, .drain_default = plain_drain};
-    static const struct nv_runtime runtime = {.version = NV_SEAM_VERSION, .plain = &plain, .resolve = resolve};
+    static const struct nv_runtime runtime = {
+        .version = NV_SEAM_VERSION, .plain = &plain, .resolve = resolve, .find = find};
     char name[64];
 
     ledger_fd = memfd_create("ledger", MFD_CLOEXEC);

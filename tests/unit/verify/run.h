@@ -42,6 +42,9 @@ char *run_map_both(struct run_file *first, struct run_file *second);
 /* Forget a mapping, as munmap does. */
 void run_unmap_all(struct run_file *file);
 
+/* What the runtime finds under any token that is not NULL. */
+extern const struct nv_region *run_live_token;
+
 /* As RtlGetNonVolatileToken. */
 NTSTATUS run_token(const void *address, size_t size_bytes, struct nv_region *region);
 

@@ -55,6 +55,22 @@ static void refused_range_names_the_file(void **state)
     assert_int_equal(event->address, (uintptr_t)file->view + 100);
 }
 
+static void refused_range_names_the_file_of_its_token(void **state)
+{
+    const struct nv_ledger_event *event = &run_ledger->event[run_ledger->events];
+    struct nv_region token = {0}, plain = {0};
+
+    (void)state;
+    assert_int_equal(run_token(file->view, 4096, &token), STATUS_SUCCESS);
+    run_live_token = &token;
+    refuse_from((const void *)0x7101, NV_REFUSED_RANGE, "RtlFlushNonVolatileMemory", &token);
+    run_live_token = &plain;
+    refuse_from((const void *)0x7201, NV_REFUSED_RANGE, "RtlFlushNonVolatileMemory", &token);
+    run_live_token = NULL;
+    assert_int_equal(event[0].file, file->id);
+    assert_int_equal(event[1].file, 0);
+}
+
 static void refused_range_outside_any_file_names_none(void **state)
 {
     const struct nv_ledger_event *event = &run_ledger->event[run_ledger->events];
@@ -169,6 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refusals_merge_by_kind_place_and_function),
         cmocka_unit_test(refused_range_names_the_file),
+        cmocka_unit_test(refused_range_names_the_file_of_its_token),
         cmocka_unit_test(refused_range_outside_any_file_names_none),
         cmocka_unit_test(tokens_and_their_regions_are_told),
         cmocka_unit_test(regions_of_one_call_are_not_told),
