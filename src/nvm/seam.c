@@ -100,7 +100,12 @@ static const struct nv_seam only_msync = {
     .mark = mark,
 };
 
-static const struct nv_runtime runtime = {.version = NV_SEAM_VERSION, .plain = &plain, .resolve = nv_resolve};
+static const struct nv_runtime runtime = {
+    .version = NV_SEAM_VERSION,
+    .plain = &plain,
+    .resolve = nv_resolve,
+    .find = nv_token_find,
+};
 
 const struct nv_seam *nv_seam = &plain;
 

@@ -99,7 +99,7 @@ struct nv_seam {
 /* The table in force. Written once, by the library's constructor. */
 extern const struct nv_seam *nv_seam;
 
-/* What the runtime lends to the verifier: the kernels of this CPU, and the table that it replaces. */
+/* What the runtime lends to the verifier: the table that it replaces, and the means to look things up. */
 struct nv_runtime {
     uint32_t version;
     const struct nv_seam *plain;
