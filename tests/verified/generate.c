@@ -249,7 +249,7 @@ static bool choose(struct generator *generator, const struct model *model, struc
     operation->thread = (uint32_t)generate_number(generator, OPERATION_THREADS);
     operation->slot = (uint32_t)generate_number(generator, OPERATION_SLOTS);
     operation->seed = generate_number(generator, UINT32_MAX);
-    if (!choose_name(generator, model, operation))
+    if ((operation->kind == OP_LINK && generator->no_links) || !choose_name(generator, model, operation))
         return false;
     if (operation->kind > OP_LINK && operation->kind <= OP_TOKEN)
         return choose_file(generator, model, operation);

@@ -7,7 +7,8 @@
 
 struct generator {
     uint64_t state;
-    bool tokens; /* operations through the interface too */
+    bool tokens;   /* operations through the interface too */
+    bool no_links; /* an overlay loses track of files with hard links */
 };
 
 uint64_t generate_number(struct generator *generator, uint64_t below);

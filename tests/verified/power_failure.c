@@ -98,7 +98,7 @@ static void choose_run(struct session_options *how, struct generator *generator)
 static void run(const struct options *options, struct session_options *how, uint64_t seed)
 {
     static const char *const moments[MOMENTS] = {"before the program", "between operations", "in an operation"};
-    struct generator generator = {seed, true};
+    struct generator generator = {seed, true, false};
     struct session session;
     enum moment moment;
 
