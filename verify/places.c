@@ -6,24 +6,31 @@
 #include "verify/places.h"
 #include "verify/notes.h"
 #include <errno.h>
-#include <execinfo.h>
 #include <limits.h>
 #include <link.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <unwind.h>
 
 #define TABLE_SLOTS 131072 /* twice the places there can be */
 #define STACK_FRAMES 48
-#define STACK_BYTES ((uintptr_t)1 << 30) /* no stack is longer */
-#define SEARCH_BYTES ((uintptr_t)64 * 1024)
 
 struct object {
     uintptr_t address; /* looked for */
     uintptr_t bias;
     bool found;
     char path[PATH_MAX];
+};
+
+/* One stack, from the frame that returns to `place` on. */
+struct stack {
+    const void *place;
+    int passed; /* frames before it: the interface's own */
+    size_t count;
+    void *addresses[NV_LEDGER_FRAMES]; /* that each returns to */
+    uintptr_t above[NV_LEDGER_FRAMES]; /* the stack above each return address */
 };
 
 static struct {
@@ -33,11 +40,34 @@ static struct {
 static size_t table_used;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
+static _Unwind_Reason_Code step(struct _Unwind_Context *context, void *data)
+{
+    struct stack *stack = data;
+    void *address = (void *)_Unwind_GetIP(context);
+
+    if (stack->count == 0 && address != stack->place)
+        return ++stack->passed < STACK_FRAMES ? _URC_NO_REASON : _URC_END_OF_STACK;
+    if (address == NULL)
+        return _URC_END_OF_STACK;
+    stack->addresses[stack->count] = address;
+    stack->above[stack->count] = _Unwind_GetCFA(context);
+    return ++stack->count < NV_LEDGER_FRAMES ? _URC_NO_REASON : _URC_END_OF_STACK;
+}
+
+static void unwind(struct stack *stack)
+{
+    _Unwind_Backtrace(step, stack);
+    if (stack->count != 0)
+        return;
+    stack->addresses[0] = (void *)(uintptr_t)stack->place;
+    stack->count = 1;
+}
+
 void nv_places_open(void)
 {
-    void *frames[4];
+    struct stack stack = {.place = &stack};
 
-    backtrace(frames, 4);
+    unwind(&stack);
 }
 
 static int visit(struct dl_phdr_info *info, size_t size, void *data)
@@ -130,67 +160,42 @@ static uint16_t look_up(void *const *addresses, size_t count)
     return table[i].id;
 }
 
-/* The program's frames of this stack: those from the one that returns to `place` on. */
-static size_t unwind(const void *place, void **addresses)
-{
-    void *frames[STACK_FRAMES];
-    int depth = backtrace(frames, STACK_FRAMES), from = 0;
-    size_t count;
-
-    while (from < depth && frames[from] != place)
-        from++;
-    if (from == depth) {
-        addresses[0] = (void *)(uintptr_t)place;
-        return 1;
-    }
-    count = (size_t)(depth - from) < NV_LEDGER_FRAMES ? (size_t)(depth - from) : NV_LEDGER_FRAMES;
-    memcpy(addresses, frames + from, count * sizeof *addresses);
-    return count;
-}
-
 /*
- * Find the return addresses of the callers on the stack, so that a later look at the same words tells the same stack
- * without unwinding. A stack that the thread was not born with is not searched: nobody knows where it ends.
+ * Note where on the stack the callers' return addresses lie, so that a later look at the same words tells the same
+ * stack without unwinding: right under what was the caller's of it. Where a CPU keeps them elsewhere, none is noted.
  */
-static void locate_callers(const struct nv_thread *thread, struct nv_thread_place *slot, void *const *addresses,
-                           size_t count)
+static void note_callers(struct nv_thread_place *slot, const struct stack *stack)
 {
-    uintptr_t end = thread->stack_end, frame = (uintptr_t)slot->frame;
-    size_t at_bytes = 0;
+    uintptr_t frame = (uintptr_t)slot->frame;
 
     slot->caller_count = 0;
-    if (frame >= end || end - frame > STACK_BYTES)
-        return;
-    if (end - frame > SEARCH_BYTES)
-        end = frame + SEARCH_BYTES;
-    for (size_t i = 1; i < count && i <= NV_THREAD_CALLERS; i++) {
-        while (frame + at_bytes < end && nv_place_word(slot->frame, at_bytes) != (uintptr_t)addresses[i])
-            at_bytes += sizeof(uintptr_t);
-        if (frame + at_bytes >= end)
+    for (size_t i = 1; i < stack->count && i <= NV_THREAD_CALLERS; i++) {
+        uintptr_t at_bytes = stack->above[i] - sizeof(uintptr_t) - frame;
+
+        if (stack->above[i] <= frame || at_bytes > UINT32_MAX ||
+            nv_place_word(slot->frame, at_bytes) != (uintptr_t)stack->addresses[i])
             return;
-        slot->callers[i - 1] = (uintptr_t)addresses[i];
+        slot->callers[i - 1] = (uintptr_t)stack->addresses[i];
         slot->at_bytes[i - 1] = (uint32_t)at_bytes;
         slot->caller_count++;
-        at_bytes += sizeof(uintptr_t);
     }
 }
 
 uint16_t nv_place_find(struct nv_thread *thread, const void *place, const void *frame)
 {
     struct nv_thread_place *slot = nv_place_slot(thread, place, frame);
-    void *addresses[NV_LEDGER_FRAMES];
+    struct stack stack = {.place = place};
     int before = errno;
-    size_t count;
 
     if (thread->in_places || place == NULL)
         return 0;
     thread->in_places = true;
-    count = unwind(place, addresses);
+    unwind(&stack);
     slot->place = place;
     slot->frame = frame;
-    locate_callers(thread, slot, addresses, count);
+    note_callers(slot, &stack);
     pthread_mutex_lock(&mutex);
-    slot->id = look_up(addresses, count);
+    slot->id = look_up(stack.addresses, stack.count);
     pthread_mutex_unlock(&mutex);
     thread->in_places = false;
     errno = before;

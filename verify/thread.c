@@ -4,7 +4,6 @@
  * never drained is then never durable, as on the machine. Called by engine.c, places.c and fork.c.
  */
 #include "verify/thread.h"
-#include <errno.h>
 #include <pthread.h>
 #include <sys/mman.h>
 
@@ -27,22 +26,8 @@ static void make_key(void)
     pthread_key_create(&key, destroy);
 }
 
-static uintptr_t stack_end(void)
-{
-    pthread_attr_t attributes;
-    void *start = NULL;
-    size_t size_bytes = 0;
-
-    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
-        return 0;
-    pthread_attr_getstack(&attributes, &start, &size_bytes);
-    pthread_attr_destroy(&attributes);
-    return (uintptr_t)start + size_bytes;
-}
-
 struct nv_thread *nv_thread_create(void)
 {
-    int before = errno;
     struct nv_thread *thread = mmap(NULL, sizeof *thread, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (thread == MAP_FAILED)
@@ -50,8 +35,6 @@ struct nv_thread *nv_thread_create(void)
     pthread_once(&once, make_key);
     pthread_setspecific(key, thread);
     nv_thread_state = thread;
-    thread->stack_end = stack_end();
-    errno = before;
     return thread;
 }
 

@@ -25,7 +25,6 @@ struct nv_thread {
     bool in_places;
     size_t file_count; /* page-cache: files flushed and not drained; more than NV_THREAD_FILES: any */
     struct nv_file *files[NV_THREAD_FILES];
-    uintptr_t stack_end;
     struct nv_thread_place places[NV_THREAD_PLACES];
 };
 

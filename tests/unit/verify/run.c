@@ -28,6 +28,7 @@
 struct nv_ledger *run_ledger;
 const struct nv_seam *run_seam;
 _Atomic unsigned run_plain_binds, run_plain_drains;
+_Atomic unsigned run_connections;
 _Atomic bool run_deaf;
 const struct nv_region *run_live_token;
 
@@ -106,6 +107,7 @@ static void *serve(void *unused)
 
         if (connection < 0)
             continue;
+        run_connections++;
         while (recv(connection, &request, sizeof request, 0) == (ssize_t)sizeof request) {
             struct nv_verifier_reply reply = {.status = STATUS_SUCCESS};
 
@@ -117,6 +119,7 @@ static void *serve(void *unused)
                 serve_file(connection, &request);
         }
         close(connection);
+        run_connections--;
     }
     return unused;
 }

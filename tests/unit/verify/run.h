@@ -29,7 +29,8 @@ struct run_mapping {
 extern struct nv_ledger *run_ledger;
 extern const struct nv_seam *run_seam;
 extern _Atomic unsigned run_plain_binds, run_plain_drains;
-extern _Atomic bool run_deaf; /* the supervisor drops what it is asked */
+extern _Atomic unsigned run_connections; /* that the supervisor, a thread of this process, has open */
+extern _Atomic bool run_deaf;            /* the supervisor drops what it is asked */
 
 /* Start the run; what the tests use of it is good until the process ends. */
 void run_start(NVRTL_DOMAIN domain);
