@@ -3,7 +3,6 @@
  * The guardian, and what it does: SIGKILL of nvrtl is a power failure for the whole program, and leaves nothing behind.
  */
 #include "supervise/guardian.h"
-#include "supervise/view.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -64,7 +63,7 @@ void nv_kill_namespace(pid_t spared)
     }
 }
 
-static void guard(int line, const char *scratch)
+static void guard(int line, const struct nv_view_context *view)
 {
     char word;
     ssize_t got;
@@ -83,12 +82,11 @@ static void guard(int line, const char *scratch)
     if (got > 0)
         _exit(0);
     nv_kill_namespace(0);
-    if (scratch)
-        (void)nv_remove_tree(AT_FDCWD, scratch);
+    nv_view_remove_scratch(view);
     _exit(0);
 }
 
-int nv_guardian_start(struct nv_guardian *guardian, const char *scratch)
+int nv_guardian_start(struct nv_guardian *guardian, const struct nv_view_context *view)
 {
     int ends[2];
 
@@ -103,7 +101,7 @@ int nv_guardian_start(struct nv_guardian *guardian, const char *scratch)
         return -number;
     }
     if (!guardian->process)
-        guard(ends[0], scratch);
+        guard(ends[0], view);
     close(ends[0]);
     guardian->line = ends[1];
     return 0;

@@ -3,6 +3,8 @@
 #ifndef NV_GUARDIAN_H
 #define NV_GUARDIAN_H
 
+#include "supervise/view.h"
+
 #include <sys/types.h>
 
 struct nv_guardian {
@@ -10,8 +12,8 @@ struct nv_guardian {
     int line; /* closed without a word, it is the supervisor's death */
 };
 
-/* In the view's mount namespace. scratch may be NULL. 0 or a negative errno. */
-int nv_guardian_start(struct nv_guardian *guardian, const char *scratch);
+/* In the view's mount namespace. 0 or a negative errno. */
+int nv_guardian_start(struct nv_guardian *guardian, const struct nv_view_context *view);
 /* All is well: the guardian goes. */
 void nv_guardian_dismiss(struct nv_guardian *guardian);
 /* Kill every process of this mount namespace but this one and `spared`, and those they start meanwhile. */

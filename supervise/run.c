@@ -10,7 +10,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -331,7 +330,7 @@ static int go(struct run *run)
     if (status)
         return status;
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    status = nv_guardian_start(&run->guardian, run->view.scratch);
+    status = nv_guardian_start(&run->guardian, &run->view);
     if (status)
         return fail(run, "start the guardian", -status);
     status = nv_spawn(&run->supervisor, &run->spawn, run->error, run->error_bytes);
@@ -349,8 +348,7 @@ static void clean(struct run *run)
     struct nv_image *image = &run->supervisor.image;
 
     nv_guardian_dismiss(&run->guardian);
-    for (size_t i = 0; i < image->folder_count && run->view.scratch; i++)
-        (void)umount2(image->folders[i].path, MNT_DETACH);
+    nv_view_remove_scratch(&run->view);
     nv_server_close(&run->supervisor);
     nv_image_free(image);
     nv_view_context_free(&run->view);

@@ -465,12 +465,18 @@ static int take_root(struct nv_view_context *context, struct nv_folder *folder)
 
 static int make_scratch(struct nv_view_context *context)
 {
+    char *absolute;
+
     if (!context->options->scratch)
         return 0;
-    if (asprintf(&context->scratch, "%s/nvrtl-view.XXXXXX", context->options->scratch) < 0) {
+    absolute = realpath(context->options->scratch, NULL); /* the guardian is in another folder */
+    if (!absolute)
+        return fail(context, "make a folder in", context->options->scratch, errno);
+    if (asprintf(&context->scratch, "%s/nvrtl-view.XXXXXX", absolute) < 0)
         context->scratch = NULL;
+    free(absolute);
+    if (!context->scratch)
         return fail(context, "use", context->options->scratch, ENOMEM);
-    }
     if (mkdtemp(context->scratch))
         return 0;
     free(context->scratch);
@@ -524,19 +530,9 @@ int nv_view_make(struct nv_view_context *context)
     return 0;
 }
 
-void nv_view_context_free(struct nv_view_context *context)
-{
-    for (struct nv_links *link = context->links, *next; link; link = next) {
-        next = link->next;
-        free(link);
-    }
-    if (context->scratch)
-        (void)nv_remove_tree(AT_FDCWD, context->scratch);
-    free(context->scratch);
-    free(context->held);
-}
+/* ---- removing it ---- */
 
-int nv_remove_tree(int parent, const char *name)
+static int remove_tree(int parent, const char *name)
 {
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *stream;
@@ -552,7 +548,26 @@ int nv_remove_tree(int parent, const char *name)
     }
     while ((item = readdir(stream)))
         if (strcmp(item->d_name, ".") && strcmp(item->d_name, ".."))
-            (void)nv_remove_tree(dirfd(stream), item->d_name);
+            (void)remove_tree(dirfd(stream), item->d_name);
     closedir(stream);
     return unlinkat(parent, name, AT_REMOVEDIR) ? -errno : 0;
+}
+
+void nv_view_remove_scratch(const struct nv_view_context *context)
+{
+    if (!context->scratch)
+        return;
+    for (size_t i = 0; i < context->image->folder_count; i++)
+        (void)umount2(context->image->folders[i].path, MNT_DETACH);
+    (void)remove_tree(AT_FDCWD, context->scratch);
+}
+
+void nv_view_context_free(struct nv_view_context *context)
+{
+    for (struct nv_links *link = context->links, *next; link; link = next) {
+        next = link->next;
+        free(link);
+    }
+    free(context->scratch);
+    free(context->held);
 }

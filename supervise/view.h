@@ -26,7 +26,7 @@ int nv_namespace_enter(char *error, size_t error_bytes);
 int nv_view_make(struct nv_view_context *context);
 void nv_view_context_free(struct nv_view_context *context);
 
-/* A folder and all below it (a scratch folder). */
-int nv_remove_tree(int parent, const char *name);
+/* Remove the scratch folder, if there is one. The views that lie on it are unmounted first: they would hold it. */
+void nv_view_remove_scratch(const struct nv_view_context *context);
 
 #endif

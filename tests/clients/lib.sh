@@ -36,7 +36,7 @@ if [ "$variant" = user ] && [ -z "${CLIENTS_AS_USER-}" ]; then
     for needed in "$here/lib.sh" "$build/cli/nvrtl" "$build/verify/libnvrtl-verifier.so"; do
         $as_user test -r "$needed" || skip "an ordinary user cannot reach $needed"
     done
-    exec $as_user env CLIENTS_AS_USER=1 HOME=/nonexistent sh -eu "$here/$(basename "$0")" "$@"
+    exec $as_user env CLIENTS_AS_USER=1 PATH=/usr/local/bin:/usr/bin:/bin sh -eu "$here/$(basename "$0")" "$@"
 fi
 
 folder=$(mktemp -d "${TMPDIR:-/tmp}/clients.XXXXXX")
