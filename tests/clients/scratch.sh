@@ -54,6 +54,22 @@ holds a kept
 lacks b
 nothing_left
 
-# Runs at once, in folders of their own, do not disturb each other.
+# Runs at once, in folders of their own and in the same one, do not disturb each other. (What is under an overlay must
+# not change: the kernel promises nothing then.)
 options=$model
 together $times clean act write a text fsync a rename a b fsync .
+[ "$variant" != overlay ] || exit 0
+fresh
+mkfifo "$folder/first" "$folder/second"
+# shellcheck disable=SC2086
+{
+    nvrtl check $options --output="$folder/report" -- sh -c "act write a one fsync a; echo >$folder/first
+        read -r go <$folder/second; act fsync a" &
+    first=$!
+    read -r _ <"$folder/first"
+    nvrtl check $options --output="$folder/report.2" -- act write b two fsync b || fail "the second of two: status $?"
+    echo >"$folder/second"
+    wait $first || fail "the first of two: status $?"
+}
+holds a one
+holds b two
