@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gdbm-client sync|close|abandon FILE: stores 1000 keys, syncs, and closes; or only closes; or ends without doing either.
- * Prints a sum of what it reads back.
+ * gdbm-client sync|close|abandon FILE: stores 1000 keys, syncs, and closes; or only closes; or ends without doing
+ * either. Prints a sum of what it reads back.
  */
 #include <gdbm.h>
 

@@ -11,8 +11,8 @@ starting_files() {
     sync . || true
 }
 
-# What the program does before the power fails, and what must then be there: see `holds_the_rest`.
-work='write kept durable fsync kept overwrite old 2 sat unlink gone write lost forgotten rename folder moved append kept s'
+# What the program does before the power fails: what must then be there tells `holds_what_was_durable`.
+work='write kept durable fsync kept overwrite old 2 sat unlink gone write lost lost rename folder moved append kept s'
 
 holds_what_was_durable() {
     holds kept durable
