@@ -463,6 +463,17 @@ static int take_root(struct nv_view_context *context, struct nv_folder *folder)
     return nv_names_notice(context->image) ? fail(context, "watch", folder->path, EIO) : 0;
 }
 
+static bool is_at_stake(const struct nv_image *image, const char *path)
+{
+    for (size_t i = 0; i < image->folder_count; i++) {
+        size_t length = strlen(image->folders[i].path);
+
+        if (!strncmp(path, image->folders[i].path, length) && (path[length] == '/' || !path[length]))
+            return true;
+    }
+    return false;
+}
+
 static int make_scratch(struct nv_view_context *context)
 {
     char *absolute;
@@ -472,6 +483,10 @@ static int make_scratch(struct nv_view_context *context)
     absolute = realpath(context->options->scratch, NULL); /* the guardian is in another folder */
     if (!absolute)
         return fail(context, "make a folder in", context->options->scratch, errno);
+    if (is_at_stake(context->image, absolute)) {
+        free(absolute);
+        return fail(context, "keep a view of a folder in itself:", context->options->scratch, EINVAL);
+    }
     if (asprintf(&context->scratch, "%s/nvrtl-view.XXXXXX", absolute) < 0)
         context->scratch = NULL;
     free(absolute);

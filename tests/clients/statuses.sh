@@ -29,6 +29,7 @@ fails() {
 fails 125 --dir="$folder/missing" -- true
 fails 125 --dir=/proc -- true
 fails 125 --scratch="$folder/missing" -- true
+fails 125 --scratch=. -- true
 fails 127 -- "$folder/missing"
 checked 125 nvrtl check -- true
 grep -q 'nvrtl cannot run inside itself$' "$folder/err" || fail 'a run inside a run does not say why it cannot'
