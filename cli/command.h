@@ -13,6 +13,7 @@ enum {
 };
 
 /* Each takes its own arguments, argv[0] being "nvrtl NAME", and returns the exit status. */
+int nv_command_bench(int argc, char **argv);
 int nv_command_check(int argc, char **argv);
 int nv_command_info(int argc, char **argv);
 

@@ -16,6 +16,7 @@ static const struct command {
     {"nvrtl info", "[FILE...]", "show the CPU's kernels and what makes each file durable", nv_command_info},
     {"nvrtl check", "[OPTION...] -- PROGRAM [ARG...]", "run a program and find what it never made durable",
      nv_command_check},
+    {"nvrtl bench", "[OPTION...]", "measure this machine, beside libpmem and beside the limit", nv_command_bench},
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
