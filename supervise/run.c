@@ -219,8 +219,8 @@ static bool lost_power(const struct run *run)
     return run->supervisor.ended && WIFSIGNALED(run->supervisor.status) && WTERMSIG(run->supervisor.status) == SIGKILL;
 }
 
-/* Until the last process of the program is gone, or the power is. */
-static void serve(struct run *run)
+/* Until the last process of the program is gone, or the power is: 0; or a negative errno. */
+static int serve(struct run *run)
 {
     struct nv_supervisor *supervisor = &run->supervisor;
 
@@ -228,18 +228,21 @@ static void serve(struct run *run)
         struct pollfd wait[] = {
             {supervisor->listener, POLLIN, 0}, {supervisor->server, POLLIN, 0}, {run->signals, POLLIN, 0}};
 
-        if (poll(wait, 3, -1) < 0 && errno != EINTR)
-            return;
+        if (poll(wait, 3, -1) < 0) {
+            if (errno != EINTR)
+                return -errno;
+            continue;
+        }
         if (wait[2].revents & POLLIN)
             take_signals(run);
         if (lost_power(run))
-            return;
+            return 0;
         if (wait[1].revents & POLLIN)
             nv_server_serve(supervisor);
         if ((wait[0].revents & POLLIN) && !nv_notify_serve(supervisor))
-            return;
+            return -errno;
         if ((wait[0].revents & (POLLHUP | POLLERR)) && !(wait[0].revents & POLLIN))
-            return;
+            return 0;
     }
 }
 
@@ -321,6 +324,20 @@ static int end(struct run *run)
     return 0;
 }
 
+/* The program waits for answers that nobody can give it any more. */
+static int abandon(struct run *run, int number)
+{
+    char path[PATH_MAX];
+    int finished;
+
+    nv_kill_namespace(run->guardian.process);
+    await_program(run);
+    finished = nv_finish(&run->supervisor, path, sizeof path);
+    snprintf(run->error, run->error_bytes, "cannot hear of the program's system calls any more: %s; it was ended%s%s",
+             strerror(-number), finished ? ", and this could not be brought into the files: " : "", finished ? path : "");
+    return 125;
+}
+
 static int go(struct run *run)
 {
     int status = prepare_signals(run);
@@ -337,7 +354,9 @@ static int go(struct run *run)
     if (status)
         return status;
     nv_notify_begin(&run->supervisor);
-    serve(run);
+    status = serve(run);
+    if (status)
+        return abandon(run, status);
     await_program(run);
     return end(run);
 }

@@ -124,7 +124,9 @@ int nv_spawn(struct nv_supervisor *supervisor, const struct nv_spawn *spawn, cha
         status = refused(&word, supervisor->options->program[0], error, error_bytes);
     close(line[0]);
     supervisor->listener = listener;
-    if (status && supervisor->program > 0)
+    if (status && supervisor->program > 0) {
+        kill(supervisor->program, SIGKILL); /* it may run, and wait for somebody who hears of it */
         (void)waitpid(supervisor->program, NULL, 0);
+    }
     return status;
 }
