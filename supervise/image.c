@@ -84,11 +84,7 @@ static void free_object(struct nv_object *object)
         close(object->durable);
     if (object->view >= 0)
         close(object->view);
-    if (object->lines)
-        munmap(object->lines, object->lines_bytes);
-    if (object->lines_fd >= 0)
-        close(object->lines_fd);
-    nv_names_forget_arrivals(object);
+    nv_lines_forget(object);
     free(object->synced_blocks);
     free(object);
 }
@@ -118,6 +114,8 @@ void nv_image_free(struct nv_image *image)
     free(image->entry_hash);
     free(image->watched);
     free(image->verifier_files);
+    nv_names_forget_notes(image, NULL);
+    free(image->notes);
     free(image->buffers);
 }
 
@@ -308,7 +306,8 @@ void nv_object_forget_descriptors(struct nv_image *image, struct nv_object *obje
         object->durable = -1;
         image->descriptors--;
     }
-    if (object->view >= 0 && !object->verifier_file) { /* verifiers know the file by its inode, which must stay its own */
+    if (object->view >= 0 &&
+        !object->verifier_file) { /* verifiers know the file by its inode, which must stay its own */
         close(object->view);
         object->view = -1;
         image->descriptors--;
@@ -390,6 +389,8 @@ int nv_object_view(struct nv_image *image, struct nv_object *object)
 
     if (object->view >= 0)
         return object->view;
+    if (nv_image_find(image, object->device, object->inode) != object)
+        return -ENOENT; /* another file has its inode number by now */
     for (const struct nv_entry *entry = object->names; entry; entry = entry->next_name) {
         char path[PATH_MAX];
         int fd;

@@ -63,11 +63,9 @@ struct nv_object {
 
     int watch; /* of a folder: inotify's number, or -1 */
     bool dirty, dirty_below;
-    uint64_t listed; /* the last gathering that listed it */
-    char **arrived;  /* of a folder: names that were moved to since it was last settled */
-    size_t arrived_count;
-    bool arrivals_unknown;
-    uint64_t wanted; /* the gathering that gives it a name */
+    uint64_t listed;                    /* the last gathering that listed it */
+    uint64_t new_listing, new_sequence; /* of a new folder: the gathering that met it, and its place in the order */
+    uint64_t wanted;                    /* the gathering that gives it a name */
 
     uint32_t verifier_file; /* its number in the ledger, or 0 */
     int lines_fd;
@@ -90,11 +88,15 @@ struct nv_image {
     int notify; /* inotify */
     struct nv_object **watched;
     size_t watched_count;
-    uint64_t listing; /* counts gatherings */
-    bool unwatched;   /* some folder could not be watched */
-    bool adopt_views; /* gathering opens what it finds under a new name: the end of the run */
-    unsigned aside;   /* counts temporary names */
-    void *buffers;    /* two of NV_CHUNK_BYTES, for comparing */
+    uint64_t listing;            /* counts gatherings */
+    bool unwatched;              /* some folder could not be watched */
+    uint64_t sequence;           /* counts what the kernel told of names */
+    struct nv_name_note **notes; /* events.c: what came last for each name */
+    bool notes_lost;
+    char failed_name[256]; /* the first that could not be made durable */
+    bool adopt_views;      /* gathering opens what it finds under a new name: the end of the run */
+    unsigned aside;        /* counts temporary names */
+    void *buffers;         /* two of NV_CHUNK_BYTES, for comparing */
 
     uint64_t bytes_made_durable, syncs, tokens;
     struct nv_object **verifier_files; /* [id - 1] */
@@ -128,7 +130,9 @@ bool nv_image_same(const struct nv_image *image, const struct nv_object *object,
 
 /* content.c: bytes */
 #define NV_CHUNK_BYTES ((size_t)262144)
-/* Make [from, to) of the file durable as it is in the view; with to == UINT64_MAX, also its size. */
+/*
+ * Make [from, to) of the file durable as it is in the view, and its size; nothing but the size when from is UINT64_MAX.
+ */
 int nv_content_sync(struct nv_image *image, struct nv_object *object, uint64_t from, uint64_t to);
 /* Mode, owner and times of the view's file, to the durable one. */
 int nv_content_attributes(struct nv_image *image, struct nv_object *object, bool times);
@@ -138,37 +142,57 @@ typedef int nv_difference_visitor(void *context, uint64_t offset, uint64_t lengt
                                   const uint8_t *durable);
 int nv_content_compare(struct nv_image *image, struct nv_object *object, nv_difference_visitor *visit, void *context);
 
-/* names.c: names */
+/* events.c: what the kernel tells of names */
+int nv_names_watch(struct nv_image *image, struct nv_object *folder, int view_fd);
+/* Read what the kernel told of changed folders; mark them. */
+int nv_names_notice(struct nv_image *image);
+void nv_names_mark(struct nv_image *image, struct nv_object *folder);
+void nv_names_mark_all(struct nv_image *image);
+/* When a name changed last, in an order of its own; 0: not known. */
+uint64_t nv_names_sequence(const struct nv_image *image, const struct nv_object *folder, const char *name);
+/* A name that was made anew, and not by moving a file there: between the old file and the new one there was none. */
+bool nv_names_made_in_place(const struct nv_image *image, const struct nv_object *folder, const char *name);
+/* Of one folder, or (NULL) of all. */
+void nv_names_forget_notes(struct nv_image *image, const struct nv_object *only);
+
+/* names.c: which names differ */
 enum nv_change_kind { NV_NAME_NEW, NV_NAME_GONE };
 struct nv_change {
     enum nv_change_kind kind;
     struct nv_object *folder; /* the parent */
     char *name;
     struct nv_object *object; /* that has the name now, or had it */
+    uint64_t sequence;        /* when it happened, as far as the kernel told */
+    size_t index;
+    bool done;
+    /* Of a new name: as the view had it. */
+    mode_t mode;
+    uid_t owner;
+    gid_t group;
+    uint32_t device_major, device_minor;
+    char *target; /* of a symbolic link */
 };
 struct nv_changes {
     struct nv_change *items;
     size_t count, capacity;
+    bool settled; /* nothing changed while it was gathered */
 };
-int nv_names_watch(struct nv_image *image, struct nv_object *folder, int view_fd);
-/* Read what the kernel told of changed folders; mark them. */
-int nv_names_notice(struct nv_image *image);
-void nv_names_mark(struct nv_image *image, struct nv_object *folder);
-void nv_names_mark_all(struct nv_image *image);
 /* What differs in names: in all marked folders, or in one. */
 int nv_names_gather(struct nv_image *image, struct nv_object *only, struct nv_changes *changes);
-/* Find a file of the view without making anything durable: a new one is met by listing what changed. NULL: not at stake. */
+/*
+ * Find a file of the view without making anything durable: a new one is met by listing what changed. NULL: not at
+ * stake.
+ */
 int nv_names_meet(struct nv_image *image, uint64_t device, uint64_t inode, struct nv_object **found);
-/* Make it durable. */
-int nv_names_apply(struct nv_image *image, struct nv_changes *changes);
-void nv_names_forget_arrivals(struct nv_object *folder);
 void nv_names_settle(struct nv_image *image, struct nv_object *only);
 void nv_changes_free(struct nv_changes *changes);
+/* apply.c: make it durable. The first error; image->failed_name tells the name. */
+int nv_names_apply(struct nv_image *image, struct nv_changes *changes);
 /* notice, gather and apply: what a sync does to names. */
 int nv_names_sync(struct nv_image *image, struct nv_object *only);
 
 /* lines.c: the verifier's records of a file's lines */
 int nv_lines_provide(struct nv_object *object, uint64_t end);
-void nv_lines_committed(struct nv_object *object, uint64_t from, uint64_t to);
+void nv_lines_forget(struct nv_object *object);
 
 #endif
