@@ -3,7 +3,7 @@
  * The bytes of one file in both images: comparing them, and bringing the view's to the durable one. Holes cost nothing,
  * and only blocks that differ are written. Called for each sync, and at the end of a run.
  */
-#include "supervise/image.h"
+#include "supervise/lines.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -71,14 +71,19 @@ static int side_read(const struct side *side, uint64_t offset, size_t length)
     return 0;
 }
 
-/* The next chunk, at or behind *offset, where either side has data. False when there is none before `to`. */
-static bool next_chunk(struct side *view, struct side *durable, uint64_t to, uint64_t *offset, size_t *length)
+/*
+ * The next chunk, at or behind *offset, where either side has data, or at `also`. False when there is none before `to`.
+ */
+static bool next_chunk(struct side *view, struct side *durable, uint64_t also, uint64_t to, uint64_t *offset,
+                       size_t *length)
 {
     uint64_t start, end;
 
     side_seek(view, *offset);
     side_seek(durable, *offset);
     start = view->data_start < durable->data_start ? view->data_start : durable->data_start;
+    if (also < start)
+        start = also;
     if (start < *offset)
         start = *offset;
     if (start >= to)
@@ -174,24 +179,75 @@ static int copy_chunk(struct nv_image *image, struct nv_object *object, const st
     return 0;
 }
 
+/* A verifier may be writing lines of the chunk to the durable file: not while it is read here, and written. */
+static int copy_held(struct nv_image *image, struct nv_object *object, const struct side *view,
+                     const struct side *durable, uint64_t offset, size_t length)
+{
+    struct nv_lines_hold hold;
+    int status;
+
+    nv_lines_hold(object, offset, length, image->adopt_views, &hold);
+    status = side_read(view, offset, length);
+    if (!status)
+        status = side_read(durable, offset, length);
+    if (!status)
+        status = copy_chunk(image, object, view, durable, offset, length);
+    nv_lines_let_go(&hold, !status);
+    return status;
+}
+
+/* What is in flight for a hole of both sides is older than the hole. */
 static int copy_range(struct nv_image *image, struct nv_object *object, struct side *view, struct side *durable,
                       uint64_t from, uint64_t to)
 {
-    uint64_t offset = from & ~(NV_BLOCK_BYTES - 1);
+    uint64_t offset = from & ~(NV_BLOCK_BYTES - 1), in_flight = 0;
     size_t length;
 
-    while (next_chunk(view, durable, to, &offset, &length)) {
-        int status = side_read(view, offset, length);
+    for (;;) {
+        int status;
 
-        if (!status)
-            status = side_read(durable, offset, length);
-        if (!status)
-            status = copy_chunk(image, object, view, durable, offset, length);
+        if (in_flight <= offset)
+            in_flight = nv_lines_in_flight(object, offset, to);
+        if (!next_chunk(view, durable, in_flight, to, &offset, &length))
+            return 0;
+        status = copy_held(image, object, view, durable, offset, length);
         if (status)
             return status;
         offset += length;
     }
-    return 0;
+}
+
+/*
+ * The view was cut. What a verifier has in flight behind its end is given up; should the file have grown again
+ * meanwhile, all that it has there is copied instead, from *from to *to.
+ */
+static int cut(struct nv_image *image, struct nv_object *object, struct side *view, struct side *durable,
+               uint64_t *from, uint64_t *to)
+{
+    uint64_t size = view->size_bytes;
+    struct stat status;
+    int result = 0;
+
+    nv_lines_hold_tail(object, size, image->adopt_views);
+    if (fstat(view->fd, &status))
+        result = -errno;
+    else
+        view->size_bytes = (uint64_t)status.st_size;
+    if (!result && view->size_bytes < durable->size_bytes) {
+        nv_lines_resized(object, view->size_bytes);
+        if (ftruncate(durable->fd, (off_t)view->size_bytes))
+            result = -errno;
+        else
+            durable->size_bytes = view->size_bytes;
+        object->written = true;
+    }
+    nv_lines_resized(object, durable->size_bytes);
+    nv_lines_let_go_tail(object);
+    if (view->size_bytes > size) {
+        *from = *from < size ? *from : size;
+        *to = UINT64_MAX;
+    }
+    return result;
 }
 
 int nv_content_sync(struct nv_image *image, struct nv_object *object, uint64_t from, uint64_t to)
@@ -199,6 +255,8 @@ int nv_content_sync(struct nv_image *image, struct nv_object *object, uint64_t f
     struct side view = {0}, durable = {0};
     int status = open_sides(image, object, &view, &durable);
 
+    if (!status && durable.size_bytes > view.size_bytes)
+        status = cut(image, object, &view, &durable, &from, &to);
     if (status)
         return status;
     from &= ~(NV_BLOCK_BYTES - 1);
@@ -206,12 +264,6 @@ int nv_content_sync(struct nv_image *image, struct nv_object *object, uint64_t f
         to = (to + NV_BLOCK_BYTES - 1) & ~(NV_BLOCK_BYTES - 1);
     if (to > view.size_bytes)
         to = view.size_bytes;
-    if (durable.size_bytes > view.size_bytes) {
-        if (ftruncate(durable.fd, (off_t)view.size_bytes))
-            return -errno;
-        durable.size_bytes = view.size_bytes;
-        object->written = true;
-    }
     status = from < to ? copy_range(image, object, &view, &durable, from, to) : 0;
     if (status)
         return status;
@@ -221,7 +273,7 @@ int nv_content_sync(struct nv_image *image, struct nv_object *object, uint64_t f
         object->written = true;
     }
     object->durable_bytes = view.size_bytes;
-    nv_lines_committed(object, from, to);
+    nv_lines_resized(object, view.size_bytes);
     return 0;
 }
 
@@ -309,7 +361,7 @@ int nv_content_compare(struct nv_image *image, struct nv_object *object, nv_diff
         status = side_open(&durable, nv_object_durable(image, object), durable.buffer);
     if (status)
         return status;
-    while (next_chunk(&view, &durable, view.size_bytes, &offset, &length)) {
+    while (next_chunk(&view, &durable, UINT64_MAX, view.size_bytes, &offset, &length)) {
         status = side_read(&view, offset, length);
         if (!status)
             status = side_read(&durable, offset, length);

@@ -80,16 +80,10 @@ static int number_of(struct nv_image *image, struct nv_object *object)
 /* As the first fault of a synchronous (MAP_SYNC) mapping does: the file's name and size are durable from here on. */
 static int make_metadata_durable(struct nv_image *image, struct nv_object *object)
 {
-    int view = nv_object_view(image, object), durable = nv_object_durable(image, object);
-    struct stat status;
+    int status = nv_content_sync(image, object, UINT64_MAX, UINT64_MAX);
 
-    if (view < 0 || durable < 0)
-        return view < 0 ? view : durable;
-    if (fstat(view, &status))
-        return -errno;
-    if ((uint64_t)status.st_size != object->durable_bytes && ftruncate(durable, status.st_size))
-        return -errno;
-    object->durable_bytes = (uint64_t)status.st_size;
+    if (status)
+        return status;
     object->new_metadata = false;
     object->written = true;
     return nv_lines_provide(object, object->durable_bytes);

@@ -80,17 +80,13 @@ static NTSTATUS start_span(const struct call *call, const struct span *span, str
 {
     uint64_t length = span->end - span->start;
     const struct nv_file_map *map = nv_file_reach(span->file, span->offset + length);
-    struct nv_line_record *record;
-    char *durable;
 
     if (map == NULL) {
         nv_notes_lost();
         return STATUS_SUCCESS;
     }
-    record = &map->lines[span->offset / NV_LINE_BYTES];
-    durable = map->durable + span->offset;
     for (uint64_t at = 0; at < length; at += NV_LINE_BYTES)
-        if (!nv_flight_add(flight, record++, durable + at, (const char *)span->start + at, call->place))
+        if (!nv_flight_add(flight, map, span->offset + at, (const char *)span->start + at, call->place))
             return STATUS_INSUFFICIENT_RESOURCES;
     return STATUS_SUCCESS;
 }

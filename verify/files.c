@@ -51,28 +51,47 @@ static void *map_shared(int descriptor, uint64_t size_bytes)
     return start;
 }
 
+static uint64_t lines_bytes(const struct nv_file_map *map)
+{
+    return NV_LINES_HEADER_BYTES + map->bytes / LINE_BYTES * sizeof(struct nv_line_record);
+}
+
+static void free_map(struct nv_file_map *map)
+{
+    if (map->durable != NULL)
+        munmap(map->durable, map->bytes);
+    if (map->header != NULL)
+        munmap((void *)(uintptr_t)map->header, lines_bytes(map));
+    free(map);
+}
+
 /* Map both, as far as both reach. */
 static struct nv_file_map *map_file(int durable, int lines)
 {
     struct nv_file_map *map = calloc(1, sizeof *map);
     uint64_t bytes = (size_of(durable) + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
-    uint64_t recorded = size_of(lines) / sizeof(struct nv_line_record) * LINE_BYTES;
+    uint64_t recorded = size_of(lines);
 
     if (map == NULL)
         return NULL;
+    recorded = recorded > NV_LINES_HEADER_BYTES ? recorded - NV_LINES_HEADER_BYTES : 0;
+    recorded = recorded / sizeof(struct nv_line_record) * LINE_BYTES;
     map->bytes = bytes < recorded ? bytes : recorded;
     if (map->bytes == 0)
         return map;
     map->durable = map_shared(durable, map->bytes);
-    map->lines = map_shared(lines, map->bytes / LINE_BYTES * sizeof(struct nv_line_record));
-    if (map->durable != NULL && map->lines != NULL)
-        return map;
-    if (map->durable != NULL)
-        munmap(map->durable, map->bytes);
-    if (map->lines != NULL)
-        munmap(map->lines, map->bytes / LINE_BYTES * sizeof(struct nv_line_record));
-    free(map);
-    return NULL;
+    map->header = map_shared(lines, lines_bytes(map));
+    if (map->durable == NULL || map->header == NULL) {
+        free_map(map);
+        return NULL;
+    }
+    map->lines = (struct nv_line_record *)((char *)(uintptr_t)map->header + NV_LINES_HEADER_BYTES);
+    return map;
+}
+
+static bool reaches(const struct nv_file_map *map, uint64_t end)
+{
+    return map->bytes >= end && atomic_load_explicit(&map->header->reach_bytes, memory_order_acquire) >= end;
 }
 
 /* Ask the supervisor for the file up to `end`, and map it. */
@@ -102,11 +121,14 @@ static NTSTATUS enter(uint64_t device, uint64_t inode, uint64_t end, struct nv_f
     if (!NT_SUCCESS(status))
         return status;
     *file = calloc(1, sizeof **file);
-    if (*file == NULL)
+    if (*file == NULL) {
+        free_map(map);
         return STATUS_INSUFFICIENT_RESOURCES;
+    }
     (*file)->device = device;
     (*file)->inode = inode;
     (*file)->id = id;
+    map->file = *file;
     atomic_init(&(*file)->map, map);
     (*file)->next = atomic_load_explicit(bucket, memory_order_relaxed);
     atomic_store_explicit(bucket, *file, memory_order_release);
@@ -146,29 +168,29 @@ static const struct nv_file_map *remap(struct nv_file *file, uint64_t end)
     struct nv_file_map *map = atomic_load_explicit(&file->map, memory_order_acquire), *longer = NULL;
     uint32_t id = 0;
 
-    if (map->bytes >= end)
+    if (reaches(map, end))
         return map;
     if (!NT_SUCCESS(ask(file->device, file->inode, end, &id, &longer)))
         return NULL;
-    /* One that is no better, or of another file that took the inode over, serves nobody. */
-    if (id != file->id || longer->bytes <= map->bytes) {
-        if (longer->bytes != 0) {
-            munmap(longer->durable, longer->bytes);
-            munmap(longer->lines, longer->bytes / LINE_BYTES * sizeof(struct nv_line_record));
-        }
-        free(longer);
+    if (id != file->id) { /* of another file, that took the inode over */
+        free_map(longer);
         return NULL;
     }
+    if (longer->bytes <= map->bytes) {
+        free_map(longer);
+        return reaches(map, end) ? map : NULL;
+    }
+    longer->file = file;
     longer->shorter = map;
     atomic_store_explicit(&file->map, longer, memory_order_release);
-    return longer->bytes >= end ? longer : NULL;
+    return reaches(longer, end) ? longer : NULL;
 }
 
 const struct nv_file_map *nv_file_reach(struct nv_file *file, uint64_t end)
 {
     const struct nv_file_map *map = atomic_load_explicit(&file->map, memory_order_acquire);
 
-    if (map->bytes >= end)
+    if (reaches(map, end))
         return map;
     pthread_mutex_lock(&registry);
     map = remap(file, end);

@@ -11,7 +11,9 @@
 struct nv_file_map {
     uint64_t bytes; /* a multiple of the line; both mappings reach that far */
     char *durable;
+    const struct nv_lines_header *header; /* in front of `lines`; NULL without bytes */
     struct nv_line_record *lines;
+    struct nv_file *file;
     struct nv_file_map *shorter; /* the one before it, which others may still use */
 };
 
@@ -32,7 +34,10 @@ NTSTATUS nv_files_get(uint64_t device, uint64_t inode, uint64_t end, struct nv_f
 /* The file's number alone: nothing of it becomes durable by asking. 0: it is not at stake, or nobody answers. */
 uint32_t nv_files_name(uint64_t device, uint64_t inode);
 
-/* The file's map, long enough for `end`: asks the supervisor when the file has grown. NULL: it is not that long. */
+/*
+ * The file's map, long enough for `end`: asks the supervisor when the file has grown, or was cut and has grown again.
+ * NULL: it is not that long. It may be cut again at any time; nv_line_lock knows.
+ */
 const struct nv_file_map *nv_file_reach(struct nv_file *file, uint64_t end);
 
 /* The one lock of the flights that belong to files, and what may be done under it. */

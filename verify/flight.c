@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the copies of lines that were flushed and not drained, and the locks under which a line of the durable image
- * changes. Called by engine.c, with the flight of a thread (cpu-cache) or of a file (page-cache).
+ * Owns the copies of lines that were flushed and not drained, and the way of a line into the durable image. Called by
+ * engine.c, with the flight of a thread (cpu-cache) or of a file (page-cache).
  */
-#include "verify/flight.h"
-#include <sched.h>
+#include "verify/files.h"
+#include "verify/patience.h"
 #include <string.h>
 #include <sys/mman.h>
 
 #define WORDS 8
 #define CHUNK_BYTES ((size_t)64 * 1024)
 #define CHUNKS_KEPT 64
-#define STRIPES 64
+#define LINE_BYTES ((uint64_t)64)
 
 struct entry {
-    struct nv_line_record *record;
-    uint64_t *durable;
-    uint64_t version;
+    const struct nv_file_map *map;
+    uint64_t line; /* its number in the file */
+    uint32_t version;
     uint64_t words[WORDS];
 };
 
@@ -27,29 +27,6 @@ struct nv_flight_chunk {
 };
 
 #define CHUNK_ENTRIES ((CHUNK_BYTES - sizeof(struct nv_flight_chunk)) / sizeof(struct entry))
-
-static struct {
-    _Alignas(64) atomic_uint held;
-} stripes[STRIPES];
-
-static atomic_uint *stripe_of(const struct nv_line_record *record)
-{
-    return &stripes[((uintptr_t)record / sizeof *record) % STRIPES].held;
-}
-
-static void lock(atomic_uint *stripe)
-{
-    while (atomic_exchange_explicit(stripe, 1, memory_order_acquire) != 0) {
-        for (int spins = 0; atomic_load_explicit(stripe, memory_order_relaxed) != 0; spins++)
-            if (spins > 100)
-                sched_yield();
-    }
-}
-
-static void unlock(atomic_uint *stripe)
-{
-    atomic_store_explicit(stripe, 0, memory_order_release);
-}
 
 /*
  * Another thread of the program may be writing the line, as it may be while a CPU writes it back: no aligned word is
@@ -84,12 +61,12 @@ static struct nv_flight_chunk *extend(struct nv_flight *flight)
  * The version is taken before the content is: so what a higher version holds includes all that the thread with the
  * lower one had stored, and the lower one may be left out.
  */
-bool nv_flight_add(struct nv_flight *flight, struct nv_line_record *record, void *durable, const void *view,
+bool nv_flight_add(struct nv_flight *flight, const struct nv_file_map *map, uint64_t offset, const void *view,
                    uint16_t place)
 {
+    struct nv_line_record *record = &map->lines[offset / LINE_BYTES];
     struct nv_flight_chunk *chunk = flight->last;
     struct entry *entry;
-    uint32_t version;
 
     if (chunk == NULL || chunk->count == CHUNK_ENTRIES) {
         chunk = extend(flight);
@@ -97,37 +74,82 @@ bool nv_flight_add(struct nv_flight *flight, struct nv_line_record *record, void
             return false;
     }
     entry = &chunk->entries[chunk->count];
-    version = atomic_fetch_add(&record->flushes, 1) + 1;
+    entry->version = atomic_fetch_add(&record->flushes, NV_LINE_VERSION) + NV_LINE_VERSION;
     snapshot(entry->words, view);
-    entry->record = record;
-    entry->durable = durable;
-    entry->version = version;
+    entry->map = map;
+    entry->line = offset / LINE_BYTES;
     chunk->count++;
     atomic_store_explicit(&record->flush_place, place, memory_order_relaxed);
     atomic_store_explicit(&record->hash, nv_line_hash(entry->words), memory_order_relaxed);
     return true;
 }
 
-static void commit(const struct entry *entry)
+static bool is_held(const struct nv_lines_header *header, uint64_t offset)
 {
-    struct nv_line_record *record = entry->record;
-    atomic_uint *stripe = stripe_of(record);
-    uint32_t version = (uint32_t)entry->version;
+    return atomic_load(&header->held_from) <= offset && offset < atomic_load(&header->held_to);
+}
 
-    lock(stripe);
-    if ((int32_t)(version - atomic_load_explicit(&record->committed, memory_order_acquire)) > 0) {
-        for (int i = 0; i < WORDS; i++)
-            __atomic_store_n(&entry->durable[i], entry->words[i], __ATOMIC_RELAXED);
-        atomic_store_explicit(&record->committed, version, memory_order_release);
+/*
+ * Lock the line for this version of it. False: what stands there is as new, or the supervisor has made it so. It is
+ * looked at whether the supervisor holds the line when that is locked, not before (verify/ledger.h).
+ */
+static bool lock(const struct entry *entry, _Atomic uint32_t *committed)
+{
+    const struct nv_lines_header *header = entry->map->header;
+    struct nv_patience patience = {0};
+
+    for (;;) {
+        uint32_t word = atomic_load_explicit(committed, memory_order_acquire);
+
+        if (!nv_line_is_newer(entry->version, word))
+            return false;
+        if ((word & NV_LINE_LOCKED) != 0) {
+            nv_patience_wait(&patience, committed, word);
+            continue;
+        }
+        patience.since_ns = 0;
+        if (!atomic_compare_exchange_weak(committed, &word, word | NV_LINE_LOCKED))
+            continue;
+        if (__builtin_expect(!is_held(header, entry->line * LINE_BYTES), 1))
+            return true;
+        atomic_store_explicit(committed, word, memory_order_release);
+        while (is_held(header, entry->line * LINE_BYTES))
+            nv_patience_yield(&patience);
     }
-    unlock(stripe);
+}
+
+/* False: the file was cut in front of the line; nothing was done. */
+static bool commit(const struct entry *entry)
+{
+    const struct nv_file_map *map = entry->map;
+    _Atomic uint32_t *committed = &map->lines[entry->line].committed;
+    uint64_t offset = entry->line * LINE_BYTES, *durable = (uint64_t *)(void *)(map->durable + offset);
+
+    if (!lock(entry, committed))
+        return true;
+    if (__builtin_expect(offset >= atomic_load_explicit(&map->header->reach_bytes, memory_order_acquire), 0)) {
+        atomic_fetch_and(committed, ~NV_LINE_LOCKED);
+        return false;
+    }
+    for (int i = 0; i < WORDS; i++)
+        __atomic_store_n(&durable[i], entry->words[i], __ATOMIC_RELAXED);
+    atomic_store_explicit(committed, entry->version, memory_order_release);
+    return true;
+}
+
+/* A file that was cut, and has grown again since, takes what was flushed to it after that. */
+static void settle(const struct entry *entry)
+{
+    while (!commit(entry))
+        if (nv_file_reach(entry->map->file, (entry->line + 1) * LINE_BYTES) == NULL)
+            return;
 }
 
 void nv_flight_drain(struct nv_flight *flight)
 {
     for (struct nv_flight_chunk *chunk = flight->first; chunk != NULL && chunk->count != 0; chunk = chunk->next)
         for (size_t i = 0; i < chunk->count; i++)
-            commit(&chunk->entries[i]);
+            settle(&chunk->entries[i]);
     nv_flight_clear(flight);
 }
 
@@ -159,10 +181,4 @@ void nv_flight_free(struct nv_flight *flight)
 {
     free_chunks(flight->first);
     flight->first = flight->last = NULL;
-}
-
-void nv_flight_unlock_all(void)
-{
-    for (size_t i = 0; i < STRIPES; i++)
-        atomic_store_explicit(&stripes[i].held, 0, memory_order_relaxed);
 }

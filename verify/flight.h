@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct nv_file_map;
 struct nv_flight_chunk;
 
 /* All zero is an empty one. Its owner keeps it to one thread at a time. */
@@ -15,10 +16,10 @@ struct nv_flight {
 };
 
 /*
- * Flush one line: take a version, and the content that `view` has now; `durable` is where a drain puts it. False: no
- * memory; nothing has changed then.
+ * Flush one line, `offset` in the file: take a version, and the content that `view` has now. False: no memory; nothing
+ * has changed then.
  */
-bool nv_flight_add(struct nv_flight *flight, struct nv_line_record *record, void *durable, const void *view,
+bool nv_flight_add(struct nv_flight *flight, const struct nv_file_map *map, uint64_t offset, const void *view,
                    uint16_t place);
 
 /* Bring everything into the durable image, but what is older than what stands there. */
@@ -29,8 +30,5 @@ void nv_flight_clear(struct nv_flight *flight);
 
 /* Forget everything, and give the memory back. */
 void nv_flight_free(struct nv_flight *flight);
-
-/* In the child of a fork: no other thread is left that could hold a line. */
-void nv_flight_unlock_all(void);
 
 #endif

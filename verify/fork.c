@@ -33,7 +33,6 @@ static void in_parent(void)
 
 static void in_child(void)
 {
-    nv_flight_unlock_all();
     nv_thread_after_fork();
     after(true);
 }

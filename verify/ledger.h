@@ -4,9 +4,14 @@
  * shared memory. Both survive the program, so that its end, however sudden, loses nothing of what it had said.
  *
  *   ledger   one a run: places in the code, misuse, marks, ignored ranges, regions
- *   lines    one a file: a record for every 64-byte line
+ *   lines    one a file: a header, and a record for every 64-byte line
  *
  * All of it only grows; slots are taken by an atomic add, and `ready` is set last.
+ *
+ * A line of the durable image is written by the verifier, under the lock in the line's record, or by the supervisor,
+ * which holds a range of the file. The verifier locks, then looks whether the range is held; the supervisor holds, then
+ * waits for the locks in the range: so one of them sees the other. Whoever dies with a line locked is waited for only
+ * so long (verify/patience.h).
  */
 #ifndef NV_LEDGER_H
 #define NV_LEDGER_H
@@ -19,18 +24,35 @@
 /* The folder that libnvrtl-verifier.so is loaded from. */
 #define NV_VERIFIER_PATH_VARIABLE "NVRTL_VERIFIER_PATH"
 
+/* A page of its own, in front of the records. Written by the supervisor alone. */
+#define NV_LINES_HEADER_BYTES ((uint64_t)4096)
+struct nv_lines_header {
+    _Atomic uint64_t reach_bytes; /* the durable file's size in whole pages: behind it, its mapping is not touched */
+    _Atomic uint64_t held_from, held_to; /* no line of this range is written by a verifier */
+};
+
+#define NV_LINE_LOCKED 1u  /* in `committed` */
+#define NV_LINE_VERSION 2u /* each is so much more than the one before */
+
 /*
- * The record of one line of a file. `flushes` counts its flushes; each flush is a version, and `committed` is the
- * newest version in the durable image: flushes != committed means that one is in flight. A sync of the file by a system
- * call sets committed = flushes (the supervisor does), and so no older content is drained over a newer one.
+ * The record of one line of a file. Each flush is a version: `flushes` is the last one's, and `committed` is the newest
+ * in the durable image: flushes != committed means that one is in flight. A sync of the file by a system call commits
+ * the versions that were there when it began to read the line (the supervisor does), and so no older content is drained
+ * over a newer one.
  */
 struct nv_line_record {
     _Atomic uint16_t write_place; /* of the last write through the interface; 0: none */
     _Atomic uint16_t flush_place; /* of the last flush; 0: none */
     _Atomic uint32_t hash;        /* nv_line_hash of what was last flushed */
     _Atomic uint32_t flushes;
-    _Atomic uint32_t committed;
+    _Atomic uint32_t committed; /* and the line's lock */
 };
+
+/* Whether a version is newer than what the durable image has of the line; versions may wrap. */
+static inline int nv_line_is_newer(uint32_t version, uint32_t committed)
+{
+    return (int32_t)(version - (committed & ~NV_LINE_LOCKED)) > 0;
+}
 
 /* The hash kept in a record: the same function on both sides. */
 static inline uint32_t nv_line_hash(const void *line)

@@ -89,8 +89,10 @@ static void serve_file(int connection, const struct nv_verifier_request *request
         if (end > file->asked_end)
             file->asked_end = end;
         /* No longer than asked for: so that it shows when the verifier does not ask. */
-        REQUIRE(ftruncate(file->lines_fd, (off_t)(file->asked_end / NV_LINE_BYTES * sizeof *file->lines)) == 0);
+        REQUIRE(ftruncate(file->lines_fd,
+                          (off_t)(NV_LINES_HEADER_BYTES + file->asked_end / NV_LINE_BYTES * sizeof *file->lines)) == 0);
         REQUIRE(ftruncate(file->durable_fd, (off_t)file->asked_end) == 0);
+        file->header->reach_bytes = file->asked_end;
         reply.status = STATUS_SUCCESS;
         reply.file = file->id;
         answer(connection, &reply, (int[]){file->durable_fd, file->lines_fd}, 2);
@@ -227,7 +229,9 @@ struct run_file *run_file(uint64_t bytes, bool at_stake)
     REQUIRE(ftruncate(file->view_fd, (off_t)bytes) == 0);
     file->view = share(file->view_fd, bytes);
     file->durable = share(file->durable_fd, bytes);
-    file->lines = share(file->lines_fd, bytes / NV_LINE_BYTES * sizeof *file->lines);
+    REQUIRE(ftruncate(file->lines_fd, (off_t)NV_LINES_HEADER_BYTES) == 0);
+    file->header = share(file->lines_fd, NV_LINES_HEADER_BYTES + bytes / NV_LINE_BYTES * sizeof *file->lines);
+    file->lines = (struct nv_line_record *)(void *)((char *)file->header + NV_LINES_HEADER_BYTES);
     file_count++;
     add_mapping(file->view, bytes, file);
     return file;

@@ -13,6 +13,7 @@ struct run_file {
     uint64_t device, inode, bytes;
     uint32_t id; /* 0: not at stake */
     char *view, *durable;
+    struct nv_lines_header *header;
     struct nv_line_record *lines; /* all of them, whatever the verifier asked for */
     int view_fd, durable_fd, lines_fd;
     _Atomic uint64_t asked_end;

@@ -63,7 +63,7 @@ static void model_flush_line(int thread, int file, uint64_t line)
         flight = realloc(flight, flight_room * sizeof *flight);
     }
     flight[flight_count] = (struct flown){.file = file, .thread = thread, .line = line};
-    flight[flight_count].version = ++model[file].flushes[line];
+    flight[flight_count].version = model[file].flushes[line] += NV_LINE_VERSION;
     memcpy(flight[flight_count].content, model[file].view + line * 64, 64);
     flight_count++;
 }
