@@ -221,16 +221,17 @@ static void forget_flight(struct nv_file *file)
     nv_flight_clear(&file->flight);
 }
 
+/* In the order in which calls nest: who flushes pages may have to ask for a longer map. */
 void nv_files_before_fork(void)
 {
-    pthread_mutex_lock(&registry);
     pthread_mutex_lock(&flights);
+    pthread_mutex_lock(&registry);
 }
 
 void nv_files_after_fork(bool child)
 {
     if (child)
         nv_files_each(forget_flight);
-    pthread_mutex_unlock(&flights);
     pthread_mutex_unlock(&registry);
+    pthread_mutex_unlock(&flights);
 }
