@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -304,6 +305,75 @@ static void longer_token_asks_for_more_of_the_file(void **state)
     assert_memory_equal(grown->durable + 100, "early", 5);
 }
 
+static void *flush_and_drain(void *flushed)
+{
+    run_flush(&token, file->view, 5, NO_DRAIN);
+    *(_Atomic bool *)flushed = true;
+    run_drain(&token);
+    return NULL;
+}
+
+static void drain_keeps_away_from_what_is_held(void **state)
+{
+    _Atomic bool flushed = false;
+    pthread_t thread;
+
+    (void)state;
+    file->header->held_to = 4096;
+    memcpy(file->view, "older", 5);
+    assert_int_equal(pthread_create(&thread, NULL, flush_and_drain, &flushed), 0);
+    while (!flushed)
+        sched_yield();
+    for (int i = 0; i < 1000; i++)
+        sched_yield();
+    assert_false(durable_is(0, "older"));
+    memcpy(file->durable, "newer", 5);
+    run_line(file, 0)->committed = run_line(file, 0)->flushes;
+    file->header->held_to = 0;
+    pthread_join(thread, NULL);
+    assert_true(durable_is(0, "newer"));
+}
+
+static void flush_after_the_sync_read_is_drained(void **state)
+{
+    uint32_t read;
+
+    (void)state;
+    read = run_line(file, 0)->flushes;
+    memcpy(file->view, "later", 5);
+    run_flush(&token, file->view, 5, NO_DRAIN);
+    run_line(file, 0)->committed = read;
+    run_drain(&token);
+    assert_true(durable_is(0, "later"));
+}
+
+static void lock_of_a_dead_holder_is_broken(void **state)
+{
+    (void)state;
+    run_line(file, 64)->committed |= NV_LINE_LOCKED;
+    memcpy(file->view + 64, "alive", 5);
+    assert_int_equal(run_flush(&token, file->view + 64, 5, 0), STATUS_SUCCESS);
+    assert_true(durable_is(64, "alive"));
+    assert_int_equal(run_line(file, 64)->committed, run_line(file, 64)->flushes);
+}
+
+/* As when the program empties the file, syncs it, and makes it as long as before. */
+static void cut_file_is_asked_for_again(void **state)
+{
+    (void)state;
+    memcpy(file->view + 8192, "there", 5);
+    run_flush(&token, file->view + 8192, 5, NO_DRAIN);
+    file->header->reach_bytes = 0;
+    assert_int_equal(ftruncate(file->durable_fd, 0), 0);
+    run_drain(&token);
+    assert_true(durable_is(8192, "there"));
+    file->header->reach_bytes = 0;
+    assert_int_equal(ftruncate(file->durable_fd, 0), 0);
+    memcpy(file->view + 8192, "again", 5);
+    run_flush(&token, file->view + 8192, 5, 0);
+    assert_true(durable_is(8192, "again"));
+}
+
 static int lowest_free_descriptor(void)
 {
     int descriptor;
@@ -389,6 +459,10 @@ static const struct CMUnitTest flight_tests[] = {
     cmocka_unit_test(file_not_at_stake_is_bound_plain),
     cmocka_unit_test(file_beside_one_not_at_stake_is_verified),
     cmocka_unit_test(longer_token_asks_for_more_of_the_file),
+    cmocka_unit_test_setup(drain_keeps_away_from_what_is_held, fresh_file),
+    cmocka_unit_test_setup(flush_after_the_sync_read_is_drained, fresh_file),
+    cmocka_unit_test_setup(lock_of_a_dead_holder_is_broken, fresh_file),
+    cmocka_unit_test_setup(cut_file_is_asked_for_again, fresh_file),
     cmocka_unit_test(descriptors_are_left_as_they_were),
     cmocka_unit_test(silent_supervisor_fails_the_token),
 };
