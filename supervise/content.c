@@ -254,6 +254,7 @@ int nv_content_sync(struct nv_image *image, struct nv_object *object, uint64_t f
 {
     struct side view = {0}, durable = {0};
     int status = open_sides(image, object, &view, &durable);
+    bool whole = !from && to == UINT64_MAX;
 
     if (!status && durable.size_bytes > view.size_bytes)
         status = cut(image, object, &view, &durable, &from, &to);
@@ -273,6 +274,7 @@ int nv_content_sync(struct nv_image *image, struct nv_object *object, uint64_t f
         object->written = true;
     }
     object->durable_bytes = view.size_bytes;
+    nv_object_agree(object, whole);
     nv_lines_resized(object, view.size_bytes);
     return 0;
 }

@@ -356,6 +356,23 @@ static bool is_object(const struct nv_object *object, int fd)
     return !fstat(fd, &status) && status.st_ino == object->inode && status.st_dev == object->device;
 }
 
+static uint64_t nanoseconds(struct timespec time)
+{
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+void nv_object_agree(struct nv_object *object, bool whole)
+{
+    struct stat real, view;
+
+    if (object->durable < 0 || object->view < 0 || fstat(object->durable, &real) || fstat(object->view, &view))
+        return;
+    object->real_change_ns = nanoseconds(real.st_mtim);
+    object->real_bytes = (uint64_t)real.st_size;
+    if (whole)
+        object->view_change_ns = nanoseconds(view.st_mtim);
+}
+
 /* Look through a folder of the view, and all below it, for an inode: a descriptor, or -ENOENT. */
 static int search_view(int parent, const char *name, const struct nv_object *object)
 {

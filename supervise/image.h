@@ -47,18 +47,22 @@ struct nv_object {
     struct nv_entry *children; /* of a folder, in the durable image */
     struct nv_object *next_hash, *next, *previous;
 
-    int durable, view;    /* descriptors, or -1 */
-    bool nameless;        /* durable without a name: `durable` is all there is of it, and stays open */
-    bool excluded;        /* mounted through from the files themselves: the same in both images */
-    bool unjudged;        /* something that made it durable could not be seen */
-    bool sync_when_named; /* a folder that was synced before it had a durable name (posix) */
-    bool new_metadata;    /* it was created in the run, and no sync of it has completed */
-    uint64_t real_change_ns, view_change_ns; /* ctime of the file, mtime of the copy, when the run began */
-    bool written;                            /* the run has changed the durable file */
-    bool same;                               /* at the end: judged, and equal in both images */
-    bool foreign;                            /* at the end: another program has changed the durable file */
-    uint64_t durable_bytes;                  /* size of the durable file */
-    uint8_t *synced_blocks;                  /* a bit for each block that a sync ever copied */
+    int durable, view;       /* descriptors, or -1 */
+    bool nameless;           /* durable without a name: `durable` is all there is of it, and stays open */
+    bool excluded;           /* mounted through from the files themselves: the same in both images */
+    bool unjudged;           /* something that made it durable could not be seen */
+    bool sync_when_named;    /* a folder that was synced before it had a durable name (posix) */
+    bool new_metadata;       /* it was created in the run, and no sync of it has completed */
+    bool initial;            /* it was there when the run began */
+    uint64_t real_change_ns; /* mtime of the durable file, when the run last wrote it; 0: never */
+    uint64_t view_change_ns; /* mtime of the view's, when both were last equal */
+    uint64_t real_bytes;     /* and the size */
+    bool written;            /* the run has changed the durable file */
+    bool same;               /* at the end: judged, and equal in both images */
+    bool foreign;            /* at the end: another program has changed the durable file */
+    bool contested;          /* and the run changed it, too */
+    uint64_t durable_bytes;  /* size of the durable file */
+    uint8_t *synced_blocks;  /* a bit for each block that a sync ever copied */
     uint64_t synced_block_bits;
 
     int watch; /* of a folder: inotify's number, or -1 */
@@ -93,6 +97,7 @@ struct nv_image {
     uint64_t sequence;           /* counts what the kernel told of names */
     struct nv_name_note **notes; /* events.c: what came last for each name */
     bool notes_lost;
+    char rescued[256];     /* finish.c: the folder with what could not be brought home */
     char failed_name[256]; /* the first that could not be made durable */
     bool adopt_views;      /* gathering opens what it finds under a new name: the end of the run */
     unsigned aside;        /* counts temporary names */
@@ -121,6 +126,11 @@ int nv_object_view(struct nv_image *image, struct nv_object *object);
 int nv_image_make_nameless(struct nv_image *image, struct nv_object *object);
 void nv_object_adopt_view(struct nv_image *image, struct nv_object *object, int fd);
 void nv_object_forget_descriptors(struct nv_image *image, struct nv_object *object);
+/*
+ * The run has written the durable file: what changes it from here on is another program. `whole`: both images are
+ * equal.
+ */
+void nv_object_agree(struct nv_object *object, bool whole);
 /* Close what can be opened again, when too much is open. Called between syncs, when no descriptor is in use. */
 void nv_image_make_room(struct nv_image *image);
 uint64_t nv_statx_device(const struct statx *status);

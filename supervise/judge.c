@@ -320,24 +320,33 @@ static int judge_content(struct nv_supervisor *supervisor, struct nv_object *obj
     return status;
 }
 
-/* Another program has changed the file meanwhile, and this run has not: the file stays as it is. */
-static bool is_foreign(struct nv_image *image, struct nv_object *object)
+static uint64_t nanoseconds(struct timespec time)
+{
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+/*
+ * Another program has changed the file since the run last made both images equal: its version stays. A file under a
+ * token is written by the program itself, so nothing can be told there.
+ */
+static void find_foreign(struct nv_image *image, struct nv_object *object)
 {
     int durable = nv_object_durable(image, object), view = nv_object_view(image, object);
     struct stat real, copy;
 
-    if (object->written || !object->real_change_ns || durable < 0 || view < 0 || fstat(durable, &real) ||
+    if (!object->real_change_ns || object->lines || durable < 0 || view < 0 || fstat(durable, &real) ||
         fstat(view, &copy))
-        return false;
-    return (uint64_t)real.st_ctim.tv_sec * 1000000000u + (uint64_t)real.st_ctim.tv_nsec != object->real_change_ns &&
-           (uint64_t)copy.st_mtim.tv_sec * 1000000000u + (uint64_t)copy.st_mtim.tv_nsec == object->view_change_ns;
+        return;
+    object->foreign =
+        nanoseconds(real.st_mtim) != object->real_change_ns || (uint64_t)real.st_size != object->real_bytes;
+    object->contested = object->foreign && nanoseconds(copy.st_mtim) != object->view_change_ns;
 }
 
 static void count_file(struct nv_report *report, const struct nv_object *object)
 {
     struct stat status;
 
-    if (object->real_change_ns || fstat(object->view, &status)) /* it was there, and counted, from the beginning */
+    if (object->initial || fstat(object->view, &status)) /* counted from the beginning */
         return;
     report->files_watched++;
     report->bytes_watched += (uint64_t)status.st_size;
@@ -361,9 +370,33 @@ static bool is_removed(const struct nv_object *object)
     return !fstat(object->view, &status) && !status.st_nlink;
 }
 
+/* Why a file is left out; NULL: it is judged. */
+static const char *why_not(const struct nv_supervisor *supervisor, const struct nv_object *object, const char *relative)
+{
+    if (object->contested)
+        return "another program changed it during the run, too: its version stays";
+    if (object->foreign)
+        return "another program changed it during the run";
+    if (object->unjudged)
+        return "its synchronous writes could not be seen";
+    return at_stake(supervisor, relative) ? NULL : "not among --files";
+}
+
+/* Mode or times alone may have changed, too. */
+static bool has_changed(const struct nv_object *object)
+{
+    struct stat real, view;
+
+    if (object->written)
+        return true;
+    return object->durable >= 0 && !fstat(object->durable, &real) && !fstat(object->view, &view) &&
+           (nanoseconds(view.st_mtim) != object->view_change_ns || real.st_mode != view.st_mode);
+}
+
 static int judge_file(struct nv_supervisor *supervisor, struct nv_object *object, const char *relative)
 {
     struct nv_image *image = &supervisor->image;
+    const char *why;
     bool differs = false;
     int status;
 
@@ -376,17 +409,12 @@ static int judge_file(struct nv_supervisor *supervisor, struct nv_object *object
     if (is_removed(object))
         return 0;
     count_file(supervisor->report, object);
-    if ((object->foreign = is_foreign(image, object))) {
-        nv_report_leave_out(supervisor->report, relative, "another program changed it during the run");
-        return 0;
-    }
-    if (object->unjudged || !at_stake(supervisor, relative))
-        return nv_report_leave_out(supervisor->report, relative,
-                                   object->unjudged ? "its synchronous writes could not be seen" : "not among --files")
-                   ? 0
-                   : -ENOMEM;
+    find_foreign(image, object);
+    why = why_not(supervisor, object, relative);
+    if (why)
+        return nv_report_leave_out(supervisor->report, relative, why) ? 0 : -ENOMEM;
     status = judge_content(supervisor, object, relative, &differs);
-    supervisor->report->files_changed += differs || object->written;
+    supervisor->report->files_changed += differs || has_changed(object);
     object->same = !status && !differs;
     return status;
 }
@@ -495,7 +523,7 @@ static int judge_names(struct nv_supervisor *supervisor, const struct nv_changes
             continue;
         if (!at_stake(supervisor, path) || change->object->excluded)
             continue;
-        supervisor->report->files_changed++;
+        supervisor->report->files_changed += !change->object->unjudged;
         if (change->kind == NV_NAME_NEW)
             status = judge_new_name(supervisor, change, path);
         else if (change->object->wanted != supervisor->image.listing && !replaced(changes, change))

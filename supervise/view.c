@@ -215,7 +215,9 @@ static int put_node(struct nv_view_context *context, int real, int view, const c
 
 static void remember_times(struct nv_object *object, const struct stat *real, const struct statx *view)
 {
-    object->real_change_ns = (uint64_t)real->st_ctim.tv_sec * 1000000000u + (uint64_t)real->st_ctim.tv_nsec;
+    object->initial = true;
+    object->real_change_ns = (uint64_t)real->st_mtim.tv_sec * 1000000000u + (uint64_t)real->st_mtim.tv_nsec;
+    object->real_bytes = (uint64_t)real->st_size;
     object->view_change_ns = (uint64_t)view->stx_mtime.tv_sec * 1000000000u + view->stx_mtime.tv_nsec;
 }
 
