@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Owns the table of ARMv8.2 and later: dc cvap cleans a line to the point of persistence. Chosen by choose.c. */
 #include "src/cpu/cpu.h"
+#include "src/cpu/ranges.h"
 
 #if defined(__aarch64__)
 
@@ -31,6 +32,18 @@ static void write_back(const void *address, size_t size_bytes)
         __asm__ volatile("sys #3, c7, c12, #1, %0" : : "r"(at) : "memory"); /* dc cvap, for assemblers before 8.2 */
 }
 
+static void write_back_ranges(const NV_MEMORY_RANGE *ranges, size_t count)
+{
+    struct nv_interval done = {0, 0};
+    for (size_t i = 0; i < count; i++) {
+        if (ranges[i].Length == 0)
+            continue;
+        struct nv_interval lines = nv_ranges_take(&done, nv_ranges_lines(&ranges[i]));
+        if (lines.low < lines.high)
+            write_back((const void *)lines.low, lines.high - lines.low);
+    }
+}
+
 static void fence(void)
 {
     __asm__ volatile("dsb sy" : : : "memory");
@@ -52,6 +65,7 @@ const struct nv_cpu nv_cpu_dc_cvap = {
     .name = "dc-cvap",
     .supported = supported,
     .write_back = write_back,
+    .write_back_ranges = write_back_ranges,
     .fence = fence,
     .copy = copy,
     .fill = fill,

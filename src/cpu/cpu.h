@@ -7,6 +7,7 @@
 #ifndef NV_CPU_H
 #define NV_CPU_H
 
+#include <nvrtl/nvm.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,6 +17,8 @@ struct nv_cpu {
     bool (*supported)(void);
     /* Begin to write the lines of the range back to memory. NULL: no instruction of this CPU can, at user level. */
     void (*write_back)(const void *address, size_t size_bytes);
+    /* Likewise the lines of all ranges; none twice in a row. NULL where write_back is. */
+    void (*write_back_ranges)(const NV_MEMORY_RANGE *ranges, size_t count);
     /* Wait for the write-backs and non-temporal stores of this thread. */
     void (*fence)(void);
     /* Store and begin to write back, in one: no byte outside the range is written. The ranges of copy may overlap. */

@@ -33,6 +33,7 @@ const struct nv_cpu nv_cpu_generic = {
     .name = "generic",
     .supported = supported,
     .write_back = NULL,
+    .write_back_ranges = NULL,
     .fence = fence,
     .copy = copy,
     .fill = fill,

@@ -9,6 +9,7 @@
  * merging and storing it whole would undo what another thread stores to the neighbouring bytes.)
  */
 #include "src/cpu/cpu.h"
+#include "src/cpu/ranges.h"
 
 #if defined(__x86_64__)
 
@@ -43,17 +44,25 @@ static bool supports_clflush(void)
 }
 
 /* The three differ in one instruction; a macro keeps each loop free of an indirect call. */
-#define DEFINE_WRITE_BACK(function, instruction)                                                                       \
-    static void function(const void *address, size_t size_bytes)                                                       \
+#define DEFINE_WRITE_BACK(instruction)                                                                                 \
+    static inline __attribute__((always_inline)) void line_##instruction(uintptr_t line)                               \
+    {                                                                                                                  \
+        __asm__ volatile(#instruction " %0" : "+m"(*(volatile char *)line) : : "memory");                              \
+    }                                                                                                                  \
+    static void write_back_##instruction(const void *address, size_t size_bytes)                                       \
     {                                                                                                                  \
         uintptr_t end = (uintptr_t)address + size_bytes;                                                               \
         for (uintptr_t line = (uintptr_t)address & ~(LINE - 1); line < end && size_bytes; line += LINE)                \
-            __asm__ volatile(instruction " %0" : "+m"(*(volatile char *)line) : : "memory");                           \
+            line_##instruction(line);                                                                                  \
+    }                                                                                                                  \
+    static void write_back_ranges_##instruction(const NV_MEMORY_RANGE *ranges, size_t count)                           \
+    {                                                                                                                  \
+        nv_ranges_walk(ranges, count, line_##instruction);                                                             \
     }
 
-DEFINE_WRITE_BACK(write_back_clwb, "clwb")
-DEFINE_WRITE_BACK(write_back_clflushopt, "clflushopt")
-DEFINE_WRITE_BACK(write_back_clflush, "clflush")
+DEFINE_WRITE_BACK(clwb)
+DEFINE_WRITE_BACK(clflushopt)
+DEFINE_WRITE_BACK(clflush)
 
 static void fence(void)
 {
@@ -172,6 +181,7 @@ static inline __attribute__((always_inline)) void fill_by(char *destination, uin
         .name = #instruction,                                                                                          \
         .supported = supports_##instruction,                                                                           \
         .write_back = write_back_##instruction,                                                                        \
+        .write_back_ranges = write_back_ranges_##instruction,                                                          \
         .fence = fence,                                                                                                \
         .copy = copy_##instruction,                                                                                    \
         .fill = fill_##instruction,                                                                                    \

@@ -30,7 +30,9 @@ struct binding {
     struct piece *pieces;
 };
 
-struct nv_pool nv_binding_pool = NV_POOL(0xB3, struct binding);
+NV_POOL_TYPE(struct binding);
+
+struct nv_pool nv_binding_pool = NV_POOL(0xB3);
 
 /* A binding's lock is chosen by its address: so it needs no making, and fork() can take all of them. */
 #define STRIPES 32

@@ -7,7 +7,6 @@
 #include "src/cpu/cpu.h"
 #include "src/nvm/engines.h"
 #include "src/nvm/flags.h"
-#include "src/nvm/ranges.h"
 
 #include <nvrtl/status.h>
 #include <string.h>
@@ -34,7 +33,7 @@ static NTSTATUS flush_ranges(const struct nv_region *region, const NV_MEMORY_RAN
 {
     (void)region;
     (void)place;
-    nv_ranges_write_back(ranges, count, nv_cpu->write_back);
+    nv_cpu->write_back_ranges(ranges, count);
     if (nv_flush_effect(flags) == NV_DRAIN)
         nv_cpu->fence();
     return STATUS_SUCCESS;

@@ -6,18 +6,12 @@
 
 #include "src/os/os.h"
 
-#define TAG_SHIFT 56
 #define GENERATION_SHIFT 24
-
-static struct nv_slot *slot_at(const struct nv_pool *pool, char *slots, uint32_t number)
-{
-    return (struct nv_slot *)(void *)(slots + (size_t)number * pool->slot_bytes);
-}
 
 static uint32_t number_of(const struct nv_pool *pool, const struct nv_slot *slot)
 {
     const char *slots = atomic_load_explicit(&pool->slots, memory_order_relaxed);
-    return (uint32_t)((size_t)((const char *)slot - slots) / pool->slot_bytes);
+    return (uint32_t)((size_t)((const char *)slot - slots) / NV_POOL_SLOT_BYTES);
 }
 
 /* Under the lock. */
@@ -25,17 +19,17 @@ static struct nv_slot *take_locked(struct nv_pool *pool)
 {
     char *slots = atomic_load_explicit(&pool->slots, memory_order_relaxed);
     if (!slots) {
-        slots = nv_os->reserve((size_t)NV_POOL_SLOTS * pool->slot_bytes);
+        slots = nv_os->reserve((size_t)NV_POOL_SLOTS * NV_POOL_SLOT_BYTES);
         if (!slots)
             return NULL;
         atomic_store_explicit(&pool->slots, slots, memory_order_release);
     }
     if (pool->first_free) {
-        struct nv_slot *slot = slot_at(pool, slots, pool->first_free - 1);
+        struct nv_slot *slot = nv_slot_at(slots, pool->first_free - 1);
         pool->first_free = slot->next_free;
         return slot;
     }
-    return pool->used < NV_POOL_SLOTS ? slot_at(pool, slots, pool->used++) : NULL;
+    return pool->used < NV_POOL_SLOTS ? nv_slot_at(slots, pool->used++) : NULL;
 }
 
 struct nv_slot *nv_pool_take(struct nv_pool *pool, uint64_t *handle)
@@ -44,8 +38,8 @@ struct nv_slot *nv_pool_take(struct nv_pool *pool, uint64_t *handle)
     struct nv_slot *slot = take_locked(pool);
     if (slot) {
         slot->generation++;
-        *handle =
-            (uint64_t)pool->tag << TAG_SHIFT | (uint64_t)slot->generation << GENERATION_SHIFT | number_of(pool, slot);
+        *handle = (uint64_t)pool->tag << NV_POOL_TAG_SHIFT | (uint64_t)slot->generation << GENERATION_SHIFT |
+                  number_of(pool, slot);
     }
     pthread_mutex_unlock(&pool->lock);
     return slot;
@@ -54,15 +48,6 @@ struct nv_slot *nv_pool_take(struct nv_pool *pool, uint64_t *handle)
 void nv_pool_publish(struct nv_slot *slot, uint64_t handle)
 {
     atomic_store_explicit(&slot->live, handle, memory_order_release);
-}
-
-struct nv_slot *nv_pool_find(struct nv_pool *pool, uint64_t handle)
-{
-    char *slots = atomic_load_explicit(&pool->slots, memory_order_acquire);
-    if (!slots || handle >> TAG_SHIFT != pool->tag)
-        return NULL;
-    struct nv_slot *slot = slot_at(pool, slots, (uint32_t)handle & (NV_POOL_SLOTS - 1));
-    return nv_slot_is(slot, handle) ? slot : NULL;
 }
 
 struct nv_slot *nv_pool_retire(struct nv_pool *pool, uint64_t handle)
@@ -88,7 +73,7 @@ uint32_t nv_pool_count(struct nv_pool *pool)
     pthread_mutex_lock(&pool->lock);
     uint32_t count = pool->used;
     char *slots = atomic_load_explicit(&pool->slots, memory_order_relaxed);
-    for (uint32_t free_slot = pool->first_free; free_slot; free_slot = slot_at(pool, slots, free_slot - 1)->next_free)
+    for (uint32_t free_slot = pool->first_free; free_slot; free_slot = nv_slot_at(slots, free_slot - 1)->next_free)
         count--;
     pthread_mutex_unlock(&pool->lock);
     return count;

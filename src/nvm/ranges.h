@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Lists of ranges: checking them, and walking their lines without writing one back twice in a row. */
+/* Whether ranges lie inside a region. */
 #ifndef NV_RANGES_H
 #define NV_RANGES_H
 
@@ -14,9 +14,5 @@ static inline bool nv_range_inside(const struct nv_region *region, const void *a
 
 /* The first range that does not lie inside the region, or NULL. */
 const NV_MEMORY_RANGE *nv_ranges_outside(const struct nv_region *region, const NV_MEMORY_RANGE *ranges, size_t count);
-
-/* Write back the lines of all ranges, in their order. */
-void nv_ranges_write_back(const NV_MEMORY_RANGE *ranges, size_t count,
-                          void (*write_back)(const void *address, size_t size_bytes));
 
 #endif

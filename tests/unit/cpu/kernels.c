@@ -121,12 +121,18 @@ static void write_backs(const struct nv_cpu *cpu)
 {
     if (!cpu->write_back)
         return;
+    NV_MEMORY_RANGE ranges[100];
     char *room = guarded_make(ROOM);
     memset(room, 0x11, ROOM);
     for (size_t size_bytes = 0; size_bytes < SIZES; size_bytes++) {
         cpu->write_back(room, size_bytes);
         cpu->write_back(room + ROOM - size_bytes, size_bytes);
     }
+    for (size_t i = 0; i < 100; i++)
+        ranges[i] = (NV_MEMORY_RANGE){room + i * (ROOM - 255) / 100, i * 7 % 255};
+    ranges[99] = (NV_MEMORY_RANGE){room + ROOM - 1, 1};
+    cpu->write_back_ranges(ranges, 100);
+    cpu->write_back_ranges(ranges, 0);
     cpu->write_back(room, ROOM);
     cpu->write_back(room + ROOM, 0); /* the guard page */
     cpu->fence();

@@ -34,6 +34,12 @@ static void count_write_back(const void *address, size_t size_bytes)
     cpu.write_backs++;
 }
 
+static void count_write_back_ranges(const NV_MEMORY_RANGE *ranges, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        count_write_back(ranges[i].BaseAddress, ranges[i].Length);
+}
+
 static void count_fence(void)
 {
     cpu.fences++;
@@ -51,8 +57,12 @@ static void count_fill(void *destination, uint8_t value, size_t size_bytes)
     cpu.stores++;
 }
 
-static const struct nv_cpu counting = {
-    .name = "counting", .write_back = count_write_back, .fence = count_fence, .copy = count_copy, .fill = count_fill};
+static const struct nv_cpu counting = {.name = "counting",
+                                       .write_back = count_write_back,
+                                       .write_back_ranges = count_write_back_ranges,
+                                       .fence = count_fence,
+                                       .copy = count_copy,
+                                       .fill = count_fill};
 
 static struct file_map map;
 static struct nv_region region;

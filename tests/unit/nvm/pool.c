@@ -16,7 +16,7 @@ struct thing {
 static void a_life(void **state)
 {
     (void)state;
-    static struct nv_pool pool = NV_POOL(0x11, struct thing);
+    static struct nv_pool pool = NV_POOL(0x11);
     uint64_t handle, again;
     assert_null(nv_pool_find(&pool, 0x1100000001000000));
     struct nv_slot *slot = nv_pool_take(&pool, &handle);
@@ -38,7 +38,7 @@ static void a_life(void **state)
 static void generations_end(void **state)
 {
     (void)state;
-    static struct nv_pool pool = NV_POOL(0x22, struct thing);
+    static struct nv_pool pool = NV_POOL(0x22);
     uint64_t handle;
     struct nv_slot *slot = nv_pool_take(&pool, &handle);
     slot->generation = UINT32_MAX - 1;
@@ -51,7 +51,7 @@ static void generations_end(void **state)
 static void no_slot_left(void **state)
 {
     (void)state;
-    static struct nv_pool pool = NV_POOL(0x33, struct thing);
+    static struct nv_pool pool = NV_POOL(0x33);
     uint64_t handle;
     assert_non_null(nv_pool_take(&pool, &handle));
     pool.used = NV_POOL_SLOTS;
@@ -61,7 +61,7 @@ static void no_slot_left(void **state)
 static void no_address_space(void **state)
 {
     (void)state;
-    static struct nv_pool pool = NV_POOL(0x44, struct thing);
+    static struct nv_pool pool = NV_POOL(0x44);
     uint64_t handle;
     system_begin();
     system_now.fail_at = 1;
