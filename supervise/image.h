@@ -102,6 +102,7 @@ struct nv_image {
     bool adopt_views;      /* gathering opens what it finds under a new name: the end of the run */
     unsigned aside;        /* counts temporary names */
     void *buffers;         /* two of NV_CHUNK_BYTES, for comparing */
+    bool blind;            /* some file was made durable unseen, and there is no telling which: nothing is judged */
 
     uint64_t bytes_made_durable, syncs, tokens;
     struct nv_object **verifier_files; /* [id - 1] */

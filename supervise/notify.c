@@ -30,9 +30,9 @@ static const struct {
     {"sync", nv_handle_sync, nv_handle_sync},
     {"syncfs", nv_handle_syncfs, nv_handle_syncfs},
     {"io_submit", nv_handle_io_submit, handle_unseen},
-    {"open", nv_handle_open, handle_unseen},
-    {"openat", nv_handle_open, handle_unseen},
-    {"openat2", nv_handle_open, NULL},
+    {"open", nv_handle_open, nv_handle_open},
+    {"openat", nv_handle_open, nv_handle_open},
+    {"openat2", nv_handle_open, nv_handle_open},
     {"write", nv_handle_write, NULL},
     {"pwrite64", nv_handle_write, NULL},
     {"writev", nv_handle_write, NULL},
@@ -53,7 +53,7 @@ static void handle_unseen(struct nv_supervisor *supervisor, const struct seccomp
 {
     (void)call;
     (void)answer;
-    (void)nv_report_not_seen(supervisor->report, "synchronous writes of a 32-bit program");
+    nv_be_blind(supervisor, "synchronous writes of a 32-bit program");
 }
 
 int nv_notify_prepare(void)
@@ -77,6 +77,11 @@ int nv_notify_prepare(void)
 void nv_notify_begin(struct nv_supervisor *supervisor)
 {
     (void)ioctl(supervisor->listener, SET_FLAGS, SYNC_WAKE_UP);
+}
+
+bool nv_notify_valid(const struct nv_supervisor *supervisor, const struct seccomp_notif *call)
+{
+    return !ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id);
 }
 
 static void answer_call(struct nv_supervisor *supervisor, const struct seccomp_notif *call,

@@ -39,18 +39,38 @@ typedef void nv_handler(struct nv_supervisor *supervisor, const struct seccomp_n
 bool nv_notify_serve(struct nv_supervisor *supervisor);
 int nv_notify_prepare(void); /* system call numbers to handlers */
 void nv_notify_begin(struct nv_supervisor *supervisor);
+/* Whether the program still waits: what was read of it by its number was its own, and not another's. */
+bool nv_notify_valid(const struct nv_supervisor *supervisor, const struct seccomp_notif *call);
+
+/* unseen.c */
+/* The file may have become durable in a way that was not seen: it is not judged. `status` is the view's. */
+void nv_not_followed(struct nv_supervisor *supervisor, struct nv_folder *folder, const struct statx *status,
+                     const char *why);
+/* Some file may have, and there is no telling which: nothing is judged. */
+void nv_be_blind(struct nv_supervisor *supervisor, const char *why);
 
 /* syncs.c */
 nv_handler nv_handle_fsync, nv_handle_fdatasync, nv_handle_msync, nv_handle_sync, nv_handle_syncfs, nv_handle_io_submit;
 /* The folder that an open file of the program lies in; NULL: it is not at stake. */
 struct nv_folder *nv_folder_of(struct nv_supervisor *supervisor, pid_t thread, int fd, const struct statx *status);
-/* Make a file durable, by a descriptor of the program. from 0 to UINT64_MAX is all of it. */
+/*
+ * Make a file durable, by a descriptor of the program. from 0 to UINT64_MAX is all of it. NV_HIDDEN: it could not be
+ * opened, and is not judged.
+ */
 int nv_sync_file(struct nv_supervisor *supervisor, pid_t thread, int fd, const struct statx *status, bool data_only,
                  uint64_t from, uint64_t to);
 
-/* synchronous.c: O_SYNC and O_DSYNC descriptors, and RWF_SYNC and RWF_DSYNC writes */
-nv_handler nv_handle_open, nv_handle_write, nv_handle_refused_write, nv_handle_duplicate, nv_handle_duplicate_to,
-    nv_handle_fcntl;
+/* synchronous.c: O_SYNC and O_DSYNC descriptors */
+nv_handler nv_handle_open, nv_handle_duplicate, nv_handle_duplicate_to, nv_handle_fcntl;
+/*
+ * A descriptor of ours (to be closed) for one of the program, if that is of a regular file at stake; else negative,
+ * with the file not judged when it could not be had. flags as from F_GETFL.
+ */
+int nv_synchronous_own(struct nv_supervisor *supervisor, const struct seccomp_notif *call, int fd, struct statx *status,
+                       int *flags);
+
+/* writes.c: writes to them, and those with RWF_SYNC and RWF_DSYNC */
+nv_handler nv_handle_write, nv_handle_refused_write;
 
 /* server.c */
 int nv_server_open(struct nv_supervisor *supervisor);

@@ -104,12 +104,16 @@ int nv_sync_file(struct nv_supervisor *supervisor, pid_t thread, int fd, const s
     if (object && object->view >= 0 && nv_image_same(&supervisor->image, object, status))
         return sync_object(&supervisor->image, folder, -1, status, data_only, from, to);
     own = nv_target_reopen(thread, fd);
-    return own < 0 ? own : sync_object(&supervisor->image, folder, own, status, data_only, from, to);
+    if (own >= 0)
+        return sync_object(&supervisor->image, folder, own, status, data_only, from, to);
+    nv_not_followed(supervisor, folder, status, "a file was synced that the supervisor could not open");
+    return NV_HIDDEN;
 }
 
-static int sync_folder(struct nv_image *image, struct nv_folder *folder, pid_t thread, int fd,
+static int sync_folder(struct nv_supervisor *supervisor, struct nv_folder *folder, pid_t thread, int fd,
                        const struct statx *status)
 {
+    struct nv_image *image = &supervisor->image;
     struct nv_object *object;
     int own;
 
@@ -118,16 +122,35 @@ static int sync_folder(struct nv_image *image, struct nv_folder *folder, pid_t t
     if (image->model == NV_FS_JOURNALED)
         return nv_names_sync(image, NULL);
     object = nv_image_object(image, folder, status);
+    if (!object)
+        return -ENOMEM;
     own = nv_target_reopen(thread, fd);
-    if (!object || own < 0)
-        return own < 0 ? own : -ENOMEM;
+    if (own < 0) {
+        nv_be_blind(supervisor, "a folder was synced that the supervisor could not open");
+        return NV_HIDDEN;
+    }
     nv_object_adopt_view(image, object, own);
     return nv_names_sync(image, object);
 }
 
+/* What the supervisor was not allowed to do is no error of the program's: its call goes on in the kernel. */
 static void answer_with(struct nv_answer *answer, int status)
 {
-    *answer = (struct nv_answer){.answered = true, .error = -status};
+    if (status != NV_HIDDEN)
+        *answer = (struct nv_answer){.answered = true, .error = -status};
+}
+
+/* The file that a descriptor of the caller has open, if it is at stake; else NULL. */
+static struct nv_folder *synced_file(struct nv_supervisor *supervisor, const struct seccomp_notif *call, int fd,
+                                     struct statx *file)
+{
+    int status = nv_target_statx((pid_t)call->pid, fd, file);
+
+    if (!nv_notify_valid(supervisor, call))
+        return NULL;
+    if (status == NV_HIDDEN)
+        nv_be_blind(supervisor, "files were synced by a process that may not be looked into");
+    return status ? NULL : nv_folder_of(supervisor, (pid_t)call->pid, fd, file);
 }
 
 static void handle_fsync(struct nv_supervisor *supervisor, const struct seccomp_notif *call, struct nv_answer *answer,
@@ -135,13 +158,13 @@ static void handle_fsync(struct nv_supervisor *supervisor, const struct seccomp_
 {
     int status, fd = (int)call->data.args[0];
     pid_t thread = (pid_t)call->pid;
-    struct nv_folder *folder;
     struct statx file;
+    struct nv_folder *folder = synced_file(supervisor, call, fd, &file);
 
-    if (nv_target_statx(thread, fd, &file) || !(folder = nv_folder_of(supervisor, thread, fd, &file)))
+    if (!folder)
         return;
     if (S_ISDIR(file.stx_mode))
-        status = sync_folder(&supervisor->image, folder, thread, fd, &file);
+        status = sync_folder(supervisor, folder, thread, fd, &file);
     else
         status = nv_sync_file(supervisor, thread, fd, &file, data_only, 0, UINT64_MAX);
     answer_with(answer, status);
@@ -203,7 +226,9 @@ void nv_handle_msync(struct nv_supervisor *supervisor, const struct seccomp_noti
     struct msync_range range = {supervisor, from, to};
     int status = from % 4096 || to <= from ? 0 : nv_target_mappings((pid_t)call->pid, from, to, msync_mapping, &range);
 
-    if (status)
+    if (status == NV_HIDDEN && nv_notify_valid(supervisor, call))
+        nv_be_blind(supervisor, "files were synced by a process that may not be looked into");
+    else if (status)
         answer_with(answer, status);
 }
 
@@ -241,12 +266,9 @@ void nv_handle_sync(struct nv_supervisor *supervisor, const struct seccomp_notif
 void nv_handle_syncfs(struct nv_supervisor *supervisor, const struct seccomp_notif *call, struct nv_answer *answer)
 {
     struct statx file;
-    pid_t thread = (pid_t)call->pid;
-    int fd = (int)call->data.args[0];
 
-    if (nv_target_statx(thread, fd, &file) || !nv_folder_of(supervisor, thread, fd, &file))
-        return;
-    answer_with(answer, sync_everything(&supervisor->image));
+    if (synced_file(supervisor, call, (int)call->data.args[0], &file))
+        answer_with(answer, sync_everything(&supervisor->image));
 }
 
 /* A write that becomes durable only when it completes; nobody is told when that is. */
@@ -257,29 +279,34 @@ static bool is_synchronous_write(const struct nv_supervisor *supervisor, const s
     return (block->aio_rw_flags & 6) || (int)block->aio_fildes >= supervisor->reserved_first;
 }
 
-static int submit_one(struct nv_supervisor *supervisor, pid_t thread, const struct iocb *block)
+static int submit_one(struct nv_supervisor *supervisor, const struct seccomp_notif *call, const struct iocb *block)
 {
     int fd = (int)block->aio_fildes;
-    struct nv_folder *folder;
     struct statx file;
+    struct nv_folder *folder = synced_file(supervisor, call, fd, &file);
 
-    if (nv_target_statx(thread, fd, &file) || !(folder = nv_folder_of(supervisor, thread, fd, &file)))
+    if (!folder)
         return 0;
     if (is_synchronous_write(supervisor, block)) {
-        struct nv_object *object = nv_image_object(&supervisor->image, folder, &file);
-
-        if (object)
-            object->unjudged = true;
-        (void)nv_report_not_seen(
-            supervisor->report,
+        nv_not_followed(
+            supervisor, folder, &file,
             "synchronous writes by io_submit (O_SYNC, O_DSYNC or RWF_SYNC with AIO): those files were not judged");
         return 0;
     }
     if (block->aio_lio_opcode != IOCB_CMD_FSYNC && block->aio_lio_opcode != IOCB_CMD_FDSYNC)
         return 0;
     if (S_ISDIR(file.stx_mode))
-        return sync_folder(&supervisor->image, folder, thread, fd, &file);
-    return nv_sync_file(supervisor, thread, fd, &file, block->aio_lio_opcode == IOCB_CMD_FDSYNC, 0, UINT64_MAX);
+        return sync_folder(supervisor, folder, (pid_t)call->pid, fd, &file);
+    return nv_sync_file(supervisor, (pid_t)call->pid, fd, &file, block->aio_lio_opcode == IOCB_CMD_FDSYNC, 0,
+                        UINT64_MAX);
+}
+
+static int read_block(pid_t thread, uint64_t list, uint64_t index, struct iocb *block)
+{
+    uint64_t address;
+    int status = nv_target_read(thread, list + index * sizeof address, &address, sizeof address);
+
+    return status ? status : nv_target_read(thread, address, block, sizeof *block);
 }
 
 /* An asynchronous fsync covers what was written before it; it is made durable here, and the kernel completes it. */
@@ -288,15 +315,15 @@ void nv_handle_io_submit(struct nv_supervisor *supervisor, const struct seccomp_
     pid_t thread = (pid_t)call->pid;
 
     for (uint64_t i = 0; i < call->data.args[1] && i < 65536; i++) {
-        uint64_t address;
         struct iocb block;
-        int status;
+        int status = read_block(thread, call->data.args[2], i, &block);
 
-        if (nv_target_read(thread, call->data.args[2] + i * 8, &address, sizeof address) ||
-            nv_target_read(thread, address, &block, sizeof block))
+        if (status == NV_HIDDEN && nv_notify_valid(supervisor, call))
+            nv_be_blind(supervisor, "a process that may not be looked into called io_submit");
+        if (status)
             return;
-        status = submit_one(supervisor, thread, &block);
-        if (status) {
+        status = submit_one(supervisor, call, &block);
+        if (status && status != NV_HIDDEN) {
             answer_with(answer, status);
             return;
         }
