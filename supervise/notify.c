@@ -84,21 +84,24 @@ bool nv_notify_valid(const struct nv_supervisor *supervisor, const struct seccom
     return !ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id);
 }
 
-static void answer_call(struct nv_supervisor *supervisor, const struct seccomp_notif *call,
+/* False: it could not be given, and the program waits for it. */
+static bool answer_call(struct nv_supervisor *supervisor, const struct seccomp_notif *call,
                         const struct nv_answer *answer)
 {
     struct seccomp_notif_resp response = {.id = call->id};
 
     if (answer->sent)
-        return;
+        return true;
     if (!answer->answered)
         response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
     else if (answer->error)
         response.error = -answer->error;
     else
         response.val = answer->value;
-    (void)ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_SEND,
-                &response); /* fails when the program has died meanwhile */
+    while (ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_SEND, &response))
+        if (errno != EINTR)
+            return errno == ENOENT; /* the program has died meanwhile */
+    return true;
 }
 
 bool nv_notify_serve(struct nv_supervisor *supervisor)
@@ -114,6 +117,5 @@ bool nv_notify_serve(struct nv_supervisor *supervisor)
         handler = handlers[call.data.arch == AUDIT_ARCH_I386][call.data.nr];
     if (handler)
         handler(supervisor, &call, &answer);
-    answer_call(supervisor, &call, &answer);
-    return true;
+    return answer_call(supervisor, &call, &answer);
 }
