@@ -81,7 +81,7 @@ void nv_notify_begin(struct nv_supervisor *supervisor)
 
 bool nv_notify_valid(const struct nv_supervisor *supervisor, const struct seccomp_notif *call)
 {
-    return !ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id);
+    return !ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id) || errno != ENOENT;
 }
 
 /* False: it could not be given, and the program waits for it. */

@@ -150,6 +150,8 @@ static struct nv_folder *synced_file(struct nv_supervisor *supervisor, const str
         return NULL;
     if (status == NV_HIDDEN)
         nv_be_blind(supervisor, "files were synced by a process that may not be looked into");
+    else if (status && status != -EBADF && status != -ESRCH)
+        nv_be_blind(supervisor, "files were synced by descriptors that could not be looked at");
     return status ? NULL : nv_folder_of(supervisor, (pid_t)call->pid, fd, file);
 }
 

@@ -91,7 +91,7 @@ int nv_target_statx(pid_t thread, int fd, struct statx *status)
     }
     if (!(link.st_mode & (S_IRUSR | S_IWUSR))) /* open neither for reading nor for writing */
         return -EBADF;
-    return statx(AT_FDCWD, path, 0, NV_STATX_MASK, status) ? -EBADF : 0;
+    return statx(AT_FDCWD, path, 0, NV_STATX_MASK, status) ? looked(errno) : 0;
 }
 
 /* The link that leads to the file: the program's, or that of a descriptor of ours, to be closed. */
