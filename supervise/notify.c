@@ -26,7 +26,7 @@ static const struct {
 } calls[] = {
     {"fsync", nv_handle_fsync, nv_handle_fsync},
     {"fdatasync", nv_handle_fdatasync, nv_handle_fdatasync},
-    {"msync", nv_handle_msync, nv_handle_msync},
+    {"msync", nv_handle_msync_or_wish, nv_handle_msync_or_wish},
     {"sync", nv_handle_sync, nv_handle_sync},
     {"syncfs", nv_handle_syncfs, nv_handle_syncfs},
     {"io_submit", nv_handle_io_submit, handle_unseen},

@@ -4,11 +4,15 @@
  */
 #include "nvrtl/status.h"
 #include "src/nvm/seam.h"
+#include "src/os/os.h"
 #include "supervise/supervisor.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -32,21 +36,27 @@ static int open_ledger(struct nv_supervisor *supervisor)
     return 0;
 }
 
+static socklen_t address_of(const struct nv_supervisor *supervisor, struct sockaddr_un *address)
+{
+    size_t length = strlen(supervisor->socket_name);
+
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    memcpy(address->sun_path + 1, supervisor->socket_name, length);
+    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length);
+}
+
 int nv_server_open(struct nv_supervisor *supervisor)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct sockaddr_un address;
     uint64_t random;
-    int length;
+    socklen_t length;
 
     if (getrandom(&random, sizeof random, 0) != sizeof random)
         return -errno;
-    length =
-        snprintf(supervisor->socket_name, sizeof supervisor->socket_name, "nvrtl-%d-%016lx", (int)getpid(), random);
-    memcpy(address.sun_path + 1, supervisor->socket_name, (size_t)length);
+    snprintf(supervisor->socket_name, sizeof supervisor->socket_name, "nvrtl-%d-%016lx", (int)getpid(), random);
+    length = address_of(supervisor, &address);
     supervisor->server = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (supervisor->server < 0 ||
-        bind(supervisor->server, (struct sockaddr *)&address,
-             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length)) ||
+    if (supervisor->server < 0 || bind(supervisor->server, (struct sockaddr *)&address, length) ||
         listen(supervisor->server, 64))
         return -errno;
     return open_ledger(supervisor);
@@ -176,4 +186,55 @@ void nv_server_serve(struct nv_supervisor *supervisor)
         return;
     serve(supervisor, connection);
     close(connection);
+}
+
+/* A socket for a program that cannot reach ours: its environment is another, or its network. */
+static int connect_for(struct nv_supervisor *supervisor)
+{
+    struct sockaddr_un address;
+    socklen_t length = address_of(supervisor, &address);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    while (fd >= 0 && connect(fd, (struct sockaddr *)&address, length)) {
+        int number = errno;
+
+        if (number == EAGAIN) { /* too many are waiting for us */
+            nv_server_serve(supervisor);
+            continue;
+        }
+        close(fd);
+        errno = number;
+        return -1;
+    }
+    if (fd >= 0)
+        (void)fcntl(fd, F_SETFL, 0);
+    return fd;
+}
+
+static int open_library(const struct nv_supervisor *supervisor)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof path, "%s/" NV_VERIFIER_LIBRARY, supervisor->options->verifier_path);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+void nv_handle_msync_or_wish(struct nv_supervisor *supervisor, const struct seccomp_notif *call,
+                             struct nv_answer *answer)
+{
+    struct seccomp_notif_addfd add = {.id = call->id, .flags = SECCOMP_ADDFD_FLAG_SEND, .newfd_flags = O_CLOEXEC};
+    int own;
+
+    if (call->data.args[0] != NV_OS_SUPERVISOR_ADDRESS) {
+        nv_handle_msync(supervisor, call, answer);
+        return;
+    }
+    own = call->data.args[1] == NV_OS_WISH_LIBRARY ? open_library(supervisor) : connect_for(supervisor);
+    *answer = (struct nv_answer){.answered = true, .error = ENOENT};
+    if (own < 0)
+        return;
+    add.srcfd = (uint32_t)own;
+    if (ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) >= 0)
+        answer->sent = true;
+    close(own);
 }

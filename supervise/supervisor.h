@@ -76,6 +76,8 @@ nv_handler nv_handle_write, nv_handle_refused_write;
 int nv_server_open(struct nv_supervisor *supervisor);
 void nv_server_serve(struct nv_supervisor *supervisor);
 void nv_server_close(struct nv_supervisor *supervisor);
+/* An msync may be no more than the wish to find us (src/os/os.h). */
+nv_handler nv_handle_msync_or_wish;
 
 /* judge.c: fill the report from what differs now. 0 or a negative errno. */
 int nv_judge(struct nv_supervisor *supervisor);

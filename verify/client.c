@@ -7,32 +7,34 @@
 #include "verify/client.h"
 #include "nvrtl/status.h"
 #include "src/nvm/seam.h"
+#include "src/os/os.h"
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 static struct sockaddr_un address;
 static socklen_t address_bytes;
 
-bool nv_client_open(const char *name)
+void nv_client_open(const char *name)
 {
     size_t length = name != NULL ? strlen(name) : 0;
 
     if (length < 2 || name[0] != '@' || length > sizeof address.sun_path)
-        return false;
+        return;
     address.sun_family = AF_UNIX;
     memcpy(address.sun_path, name, length);
     address.sun_path[0] = '\0';
     address_bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-    return true;
 }
 
 static int dial(void)
 {
-    for (;;) {
+    while (address_bytes != 0) {
         int socket_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
         if (socket_fd < 0)
@@ -41,8 +43,9 @@ static int dial(void)
             return socket_fd;
         close(socket_fd);
         if (errno != EINTR)
-            return -1;
+            break;
     }
+    return (int)syscall(SYS_msync, (uintptr_t)NV_OS_SUPERVISOR_ADDRESS, (size_t)NV_OS_WISH_SOCKET, MS_SYNC);
 }
 
 static bool say(int socket_fd, const struct nv_verifier_request *request)

@@ -10,8 +10,11 @@
 
 #define NV_CLIENT_DESCRIPTORS 2
 
-/* Remember where the supervisor listens: '@' and an abstract name. False: it is no such name. */
-bool nv_client_open(const char *name);
+/*
+ * Remember where the supervisor listens: '@' and an abstract name. Without it, or where it cannot be reached, a system
+ * call asks for the way (src/os/os.h).
+ */
+void nv_client_open(const char *name);
 
 /*
  * Ask. The version is filled in here. On success `descriptors` holds `count` of them, to be closed by the caller; on

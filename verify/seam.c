@@ -177,9 +177,9 @@ const struct nv_seam *nvrtl_verifier_seam(const struct nv_runtime *lent)
 
     if (runtime != NULL)
         return &seam;
-    if (lent == NULL || lent->version != NV_SEAM_VERSION || lent->plain == NULL || lent->resolve == NULL ||
-        !nv_client_open(secure_getenv(NV_VERIFIER_VARIABLE)))
+    if (lent == NULL || lent->version != NV_SEAM_VERSION || lent->plain == NULL || lent->resolve == NULL)
         return NULL;
+    nv_client_open(secure_getenv(NV_VERIFIER_VARIABLE));
     ledger = take_ledger();
     if (ledger == NULL)
         return NULL;

@@ -5,7 +5,7 @@
 
 #include "src/nvm/seam.h"
 
-/* The table for a verified run; NULL: NVRTL_VERIFIER names no supervisor that answers. */
+/* The table for a verified run; NULL: no supervisor answers. */
 NVRTL_API const struct nv_seam *nvrtl_verifier_seam(const struct nv_runtime *runtime);
 
 #endif

@@ -15,6 +15,7 @@
 #include "src/nvm/token.h"
 #include "src/os/os.h"
 
+#include <errno.h>
 #include <nvrtl/status.h>
 #include <stdio.h>
 
@@ -121,9 +122,22 @@ static void *load_verifier(void)
     return nv_os->load(NV_VERIFIER_LIBRARY);
 }
 
-static const struct nv_seam *verifier_seam(void)
+/* A program with another root may not have it under its name. */
+static void *load_descriptor(int descriptor)
 {
-    void *library = load_verifier();
+    char link[32], path[4096];
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", descriptor);
+    ssize_t length = nv_os->readlink(link, path, sizeof(path) - 1);
+    path[length > 0 ? length : 0] = '\0';
+    void *library = path[0] == '/' ? nv_os->load(path) : NULL;
+    if (!library)
+        library = nv_os->load(link);
+    nv_os->close(descriptor);
+    return library;
+}
+
+static const struct nv_seam *verifier_seam(void *library)
+{
     if (!library)
         return &only_msync;
     nv_verifier_entry *entry = NULL;
@@ -137,7 +151,12 @@ const struct nv_seam *nv_seam_choose(void)
     const char *verifier = nv_option(NV_OPTION_VERIFIER);
     NVRTL_DOMAIN domain;
     if (verifier && verifier[0] == '@')
-        return verifier_seam();
+        return verifier_seam(load_verifier());
+    int library = nv_os->supervisor(NV_OS_WISH_LIBRARY);
+    if (library >= 0)
+        return verifier_seam(load_descriptor(library));
+    if (library == -ENOENT)
+        return &only_msync;
     return nv_domain_forced(&domain) ? &forced : &plain;
 }
 

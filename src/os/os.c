@@ -140,6 +140,12 @@ static const char *os_environment(const char *name)
     return secure_getenv(name);
 }
 
+static int os_supervisor(unsigned what)
+{
+    int saved = errno;
+    return (int)outcome(syscall(SYS_msync, (uintptr_t)NV_OS_SUPERVISOR_ADDRESS, (size_t)what, MS_SYNC), saved);
+}
+
 const struct nv_os nv_os_linux = {
     .open = os_open,
     .read = os_read,
@@ -155,6 +161,7 @@ const struct nv_os nv_os_linux = {
     .load = os_load,
     .symbol = os_symbol,
     .environment = os_environment,
+    .supervisor = os_supervisor,
 };
 
 const struct nv_os *nv_os = &nv_os_linux;

@@ -50,6 +50,18 @@ struct nv_os {
     void *(*load)(const char *library);                  /* dlopen; NULL on failure, and in a static program */
     void *(*symbol)(void *library, const char *name);
     const char *(*environment)(const char *name); /* NULL when unset, or when the program is privileged */
+    int (*supervisor)(unsigned what);             /* enum nv_os_wish; -EINVAL: nobody supervises this program */
+};
+
+/*
+ * The supervisor of a verified run hears of every msync. One of this address, which no page begins at, the kernel
+ * refuses with EINVAL; the supervisor answers it with a descriptor, or with another error. So a program finds it whose
+ * environment, user, network or processes are not those that the run began with. The length tells what is wished for.
+ */
+#define NV_OS_SUPERVISOR_ADDRESS 0x6e767275u
+enum nv_os_wish {
+    NV_OS_WISH_LIBRARY = 1, /* the verifier's library */
+    NV_OS_WISH_SOCKET = 2,  /* a connected socket, for one question */
 };
 
 /* The table in force. */

@@ -150,6 +150,11 @@ static const char *system_environment(const char *name)
     return system_now.environment ? text_of(system_now.environment, name) : nv_os_linux.environment(name);
 }
 
+static int system_supervisor(unsigned what)
+{
+    return system_now.supervisor ? system_now.supervisor(what) : nv_os_linux.supervisor(what);
+}
+
 static const struct nv_os table = {
     .open = system_open,
     .read = system_read,
@@ -165,6 +170,7 @@ static const struct nv_os table = {
     .load = system_load,
     .symbol = system_symbol,
     .environment = system_environment,
+    .supervisor = system_supervisor,
 };
 
 void system_begin(void)

@@ -30,6 +30,7 @@ struct system {
     const struct fake_file *environment;
     void *(*load)(const char *library);
     void *(*symbol)(void *library, const char *name);
+    int (*supervisor)(unsigned what);
     void (*synced)(void *start, size_t size_bytes); /* told of each msync that succeeded */
     /* What has happened. */
     long calls;

@@ -7,7 +7,10 @@
 #include "tests/support/memory.h"
 #include "tests/support/system.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct nv_segment segments[3];
 
@@ -76,6 +79,14 @@ static void *fake_symbol(void *library, const char *name)
     return without_entry ? NULL : *(void **)&function;
 }
 
+static int supervisor_answers = -EINVAL;
+
+static int fake_supervisor(unsigned what)
+{
+    assert_int_equal(what, NV_OS_WISH_LIBRARY);
+    return supervisor_answers < 0 ? supervisor_answers : dup(supervisor_answers);
+}
+
 static const struct nv_seam *chosen(const char *verifier, const char *path, const char *domain)
 {
     const struct fake_file environment[] = {
@@ -84,6 +95,7 @@ static const struct nv_seam *chosen(const char *verifier, const char *path, cons
     system_now.environment = environment;
     system_now.load = fake_load;
     system_now.symbol = fake_symbol;
+    system_now.supervisor = fake_supervisor;
     loads = 0;
     const struct nv_seam *seam = nv_seam_choose();
     system_end();
@@ -110,6 +122,25 @@ static void verified(void **state)
     assert_ptr_equal(chosen("@socket", NULL, NULL), &other);
     assert_ptr_equal(chosen("@socket", "/elsewhere", NULL), &other);
     assert_int_equal(loads, 2);
+}
+
+/* By the descriptor that the supervisor gives: under the library's name, or, with another root, as it is. */
+static void verified_whatever_the_environment_says(void **state)
+{
+    (void)state;
+    supervisor_answers = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    loads_only = "/dev/null";
+    assert_ptr_equal(chosen(NULL, NULL, "memory"), &other);
+    assert_int_equal(loads, 1);
+    loads_only = NULL;
+    assert_ptr_not_equal(chosen(NULL, NULL, NULL), nv_seam); /* verified, and without a verifier */
+    assert_int_equal(loads, 2);
+    assert_int_equal(strncmp(loaded[1], "/proc/self/fd/", 14), 0);
+    close(supervisor_answers);
+    supervisor_answers = -ENOENT;
+    assert_ptr_not_equal(chosen(NULL, NULL, NULL), nv_seam);
+    supervisor_answers = -EINVAL;
+    assert_ptr_equal(chosen(NULL, NULL, NULL), nv_seam);
 }
 
 static void expect_only_msync(void)
@@ -143,8 +174,12 @@ static void verifier_missing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mixed_domains), cmocka_unit_test(cpu_without_write_back), cmocka_unit_test(not_verified),
-        cmocka_unit_test(verified),      cmocka_unit_test(verifier_missing),
+        cmocka_unit_test(mixed_domains),
+        cmocka_unit_test(cpu_without_write_back),
+        cmocka_unit_test(not_verified),
+        cmocka_unit_test(verified),
+        cmocka_unit_test(verified_whatever_the_environment_says),
+        cmocka_unit_test(verifier_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
