@@ -108,19 +108,26 @@ static int move(struct nv_image *image, struct nv_entry *entry, struct nv_object
     struct nv_object *object = entry->object;
     int from = nv_object_durable(image, entry->parent), to = nv_object_durable(image, folder);
     struct nv_entry *occupant;
+    int status;
 
     if (from < 0 || to < 0)
         return from < 0 ? from : to;
     occupant = nv_image_entry(image, folder, name);
     if (occupant)
         keep_bytes(image, occupant->object);
-    if (renameat(from, entry->name, to, name))
-        return -errno;
+    status = nv_image_link(image, folder, name, object);
+    if (status)
+        return status;
+    if (renameat(from, entry->name, to, name)) {
+        status = -errno;
+        nv_image_unlink(image, nv_image_entry(image, folder, name));
+        return status;
+    }
     if (occupant)
         take_name(image, occupant);
     nv_image_unlink(image, entry);
     object->written = true;
-    return nv_image_link(image, folder, name, object);
+    return 0;
 }
 
 /* Two files take each other's names at once. */
@@ -198,6 +205,18 @@ static int create_node(struct nv_change *change, int to, const char *name)
 /*
  * Owner and mode as in the view. An ordinary user's files are its own anyway; a change of owner takes bits of the mode.
  */
+static int give_attributes(const struct nv_change *change, int to, const char *name)
+{
+    mode_t type = change->object->type;
+
+    if (!geteuid() && fchownat(to, name, change->owner, change->group, AT_SYMLINK_NOFOLLOW) && errno != EINVAL &&
+        errno != EPERM)
+        return -errno;
+    if ((S_ISREG(type) || S_ISDIR(type)) && fchmodat(to, name, change->mode & 07777, 0))
+        return -errno;
+    return 0;
+}
+
 static int create(struct nv_image *image, struct nv_change *change, int to, const char *name)
 {
     struct nv_object *object = change->object;
@@ -208,12 +227,12 @@ static int create(struct nv_image *image, struct nv_change *change, int to, cons
     if (status)
         return status;
     object->written = true;
-    if (!geteuid() && fchownat(to, name, change->owner, change->group, AT_SYMLINK_NOFOLLOW) && errno != EINVAL &&
-        errno != EPERM)
-        return -errno;
-    if ((S_ISREG(object->type) || S_ISDIR(object->type)) && fchmodat(to, name, change->mode & 07777, 0))
-        return -errno;
-    return 0;
+    status = give_attributes(change, to, name);
+    if (status) {
+        (void)unlinkat(to, name, S_ISDIR(object->type) ? AT_REMOVEDIR : 0);
+        nv_object_forget_descriptors(image, object);
+    }
+    return status;
 }
 
 static int copy_whole(int from, int to)
