@@ -267,6 +267,7 @@ static int name_copy(struct nv_object *object, int to, const char *name)
     close(object->durable);
     object->durable = fd;
     object->nameless = false;
+    nv_object_agree(object, false);
     return 0;
 }
 
@@ -417,8 +418,9 @@ static int apply_new(struct nv_image *image, struct nv_change *change)
     if (status)
         return status;
     nv_image_entry(image, change->folder, change->name)->seen = image->listing;
-    if (S_ISDIR(change->object->type) && change->object->watch < 0)
-        nv_names_mark(image, change->object); /* named by the sync of its parent alone: nobody has listed it yet */
+    if (S_ISDIR(change->object->type) && (change->object->watch < 0 || change->object->dirty))
+        nv_names_mark(image,
+                      change->object); /* named by the sync of its parent alone: its own names are still to come */
     return DONE;
 }
 

@@ -250,11 +250,10 @@ static int cut(struct nv_image *image, struct nv_object *object, struct side *vi
     return result;
 }
 
-int nv_content_sync(struct nv_image *image, struct nv_object *object, uint64_t from, uint64_t to)
+static int sync_content(struct nv_image *image, struct nv_object *object, uint64_t from, uint64_t to)
 {
     struct side view = {0}, durable = {0};
     int status = open_sides(image, object, &view, &durable);
-    bool whole = !from && to == UINT64_MAX;
 
     if (!status && durable.size_bytes > view.size_bytes)
         status = cut(image, object, &view, &durable, &from, &to);
@@ -274,9 +273,19 @@ int nv_content_sync(struct nv_image *image, struct nv_object *object, uint64_t f
         object->written = true;
     }
     object->durable_bytes = view.size_bytes;
-    nv_object_agree(object, whole);
     nv_lines_resized(object, view.size_bytes);
     return 0;
+}
+
+int nv_content_sync(struct nv_image *image, struct nv_object *object, uint64_t from, uint64_t to)
+{
+    int status;
+
+    if (nv_object_find_foreign(image, object))
+        return 0;
+    status = sync_content(image, object, from, to);
+    nv_object_agree(object, !status && !from && to == UINT64_MAX);
+    return status;
 }
 
 int nv_content_attributes(struct nv_image *image, struct nv_object *object, bool times)

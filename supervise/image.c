@@ -373,6 +373,23 @@ void nv_object_agree(struct nv_object *object, bool whole)
         object->view_change_ns = nanoseconds(view.st_mtim);
 }
 
+bool nv_object_find_foreign(struct nv_image *image, struct nv_object *object)
+{
+    int durable, view;
+    struct stat real, copy;
+
+    if (!object->real_change_ns || object->lines || (!object->names && !object->nameless))
+        return object->foreign;
+    durable = nv_object_durable(image, object);
+    view = nv_object_view(image, object);
+    if (durable < 0 || view < 0 || fstat(durable, &real) || fstat(view, &copy))
+        return object->foreign;
+    object->foreign = object->foreign || nanoseconds(real.st_mtim) != object->real_change_ns ||
+                      (uint64_t)real.st_size != object->real_bytes;
+    object->contested = object->foreign && nanoseconds(copy.st_mtim) != object->view_change_ns;
+    return object->foreign;
+}
+
 /* Look through a folder of the view, and all below it, for an inode: a descriptor, or -ENOENT. */
 static int search_view(int parent, const char *name, const struct nv_object *object)
 {

@@ -59,7 +59,7 @@ struct nv_object {
     uint64_t real_bytes;     /* and the size */
     bool written;            /* the run has changed the durable file */
     bool same;               /* at the end: judged, and equal in both images */
-    bool foreign;            /* at the end: another program has changed the durable file */
+    bool foreign;            /* another program has changed the durable file */
     bool contested;          /* and the run changed it, too */
     uint64_t durable_bytes;  /* size of the durable file */
     uint8_t *synced_blocks;  /* a bit for each block that a sync ever copied */
@@ -132,6 +132,11 @@ void nv_object_forget_descriptors(struct nv_image *image, struct nv_object *obje
  * equal.
  */
 void nv_object_agree(struct nv_object *object, bool whole);
+/*
+ * Whether another program has changed the durable file since: then its version stays, and the run's is its own matter.
+ * A file under a token is written by the program itself, so nothing can be told there.
+ */
+bool nv_object_find_foreign(struct nv_image *image, struct nv_object *object);
 /* Close what can be opened again, when too much is open. Called between syncs, when no descriptor is in use. */
 void nv_image_make_room(struct nv_image *image);
 uint64_t nv_statx_device(const struct statx *status);

@@ -325,23 +325,6 @@ static uint64_t nanoseconds(struct timespec time)
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-/*
- * Another program has changed the file since the run last made both images equal: its version stays. A file under a
- * token is written by the program itself, so nothing can be told there.
- */
-static void find_foreign(struct nv_image *image, struct nv_object *object)
-{
-    int durable = nv_object_durable(image, object), view = nv_object_view(image, object);
-    struct stat real, copy;
-
-    if (!object->real_change_ns || object->lines || durable < 0 || view < 0 || fstat(durable, &real) ||
-        fstat(view, &copy))
-        return;
-    object->foreign =
-        nanoseconds(real.st_mtim) != object->real_change_ns || (uint64_t)real.st_size != object->real_bytes;
-    object->contested = object->foreign && nanoseconds(copy.st_mtim) != object->view_change_ns;
-}
-
 static void count_file(struct nv_report *report, const struct nv_object *object)
 {
     struct stat status;
@@ -409,7 +392,7 @@ static int judge_file(struct nv_supervisor *supervisor, struct nv_object *object
     if (is_removed(object))
         return 0;
     count_file(supervisor->report, object);
-    find_foreign(image, object);
+    (void)nv_object_find_foreign(image, object);
     why = why_not(supervisor, object, relative);
     if (why)
         return nv_report_leave_out(supervisor->report, relative, why) ? 0 : -ENOMEM;
