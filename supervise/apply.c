@@ -375,6 +375,22 @@ static int take_over(struct nv_image *image, struct nv_change *change, struct nv
     return nv_image_link(image, change->folder, change->name, new);
 }
 
+/* A name that cannot be noted is taken back: the next sync tries again. */
+static int note_name(struct nv_image *image, struct nv_change *change)
+{
+    struct nv_object *object = change->object;
+    int status = nv_image_link(image, change->folder, change->name, object);
+    int to = nv_object_durable(image, change->folder);
+
+    if (!status || to < 0)
+        return status;
+    (void)unlinkat(to, change->name, S_ISDIR(object->type) ? AT_REMOVEDIR : 0);
+    object->nameless = image->model == NV_FS_POSIX && S_ISREG(object->type) && !object->names && object->durable >= 0;
+    if (!object->names)
+        nv_object_forget_descriptors(image, object);
+    return status;
+}
+
 static int place(struct nv_image *image, struct nv_change *change, struct nv_entry *occupant)
 {
     struct nv_entry *stale = stale_name(image, change->object);
@@ -391,7 +407,7 @@ static int place(struct nv_image *image, struct nv_change *change, struct nv_ent
     status = add_name(image, change, occupant != NULL);
     if (!status && occupant)
         take_name(image, occupant);
-    return status ? status : nv_image_link(image, change->folder, change->name, change->object);
+    return status ? status : note_name(image, change);
 }
 
 /* ---- one change, and all of them ---- */
