@@ -365,11 +365,11 @@ void nv_object_agree(struct nv_object *object, bool whole)
 {
     struct stat real, view;
 
-    if (object->durable < 0 || object->view < 0 || fstat(object->durable, &real) || fstat(object->view, &view))
+    if (object->durable < 0 || fstat(object->durable, &real))
         return;
     object->real_change_ns = nanoseconds(real.st_mtim);
     object->real_bytes = (uint64_t)real.st_size;
-    if (whole)
+    if (whole && object->view >= 0 && !fstat(object->view, &view))
         object->view_change_ns = nanoseconds(view.st_mtim);
 }
 
