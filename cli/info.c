@@ -40,7 +40,7 @@ static void print_cpu(void)
 {
     puts("nvrtl " NV_VERSION "\n\nCPU kernels");
     for (const struct nv_cpu *const *kernel = nv_cpu_list; *kernel; kernel++)
-        printf("  %-11s %s\n", (*kernel)->name, kernel_state(*kernel));
+        printf("  %-19s %s\n", (*kernel)->name, kernel_state(*kernel));
     const char *forced = nv_option(NV_OPTION_CPU);
     if (forced && strcmp(forced, nv_cpu->name) != 0)
         printf("  NVRTL_CPU=%s is not followed: no kernel of that name is available\n", forced);

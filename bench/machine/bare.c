@@ -39,13 +39,15 @@ static inline void fill(char *to, char value, size_t size_bytes)
         _mm_stream_si64((long long *)(void *)to, 0x0101010101010101LL * value);
         return;
     }
-    __m128i pattern = _mm_set1_epi8(value);
-    size_t i = 0;
-    for (; i + 64 <= size_bytes; i += 64)
-        for (size_t k = 0; k < 64; k += 16)
-            _mm_stream_si128((__m128i *)(void *)(to + i + k), pattern);
-    for (; i < size_bytes; i += 16)
-        _mm_stream_si128((__m128i *)(void *)(to + i), pattern);
+    __m128i pattern = _mm_set1_epi8(value), *at = (__m128i *)(void *)to;
+    for (; size_bytes >= NV_BENCH_LINE; size_bytes -= NV_BENCH_LINE, at += 4) {
+        _mm_stream_si128(at, pattern);
+        _mm_stream_si128(at + 1, pattern);
+        _mm_stream_si128(at + 2, pattern);
+        _mm_stream_si128(at + 3, pattern);
+    }
+    for (; size_bytes; size_bytes -= 16)
+        _mm_stream_si128(at++, pattern);
 }
 
 static bool write_bare(const struct nv_bench_batch *batch)

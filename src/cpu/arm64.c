@@ -63,6 +63,7 @@ static void fill(void *destination, uint8_t value, size_t size_bytes)
 
 const struct nv_cpu nv_cpu_dc_cvap = {
     .name = "dc-cvap",
+    .instruction = "dc-cvap",
     .supported = supported,
     .write_back = write_back,
     .write_back_ranges = write_back_ranges,

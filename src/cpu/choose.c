@@ -11,12 +11,18 @@
 
 const struct nv_cpu *const nv_cpu_list[] = {
 #if defined(__x86_64__)
-    &nv_cpu_clwb, /* leaves the line in the cache; clflushopt evicts it; clflush waits for each */
-    &nv_cpu_clflushopt, &nv_cpu_clflush,
+    /* clwb leaves the line in the cache; clflushopt evicts it; clflush waits for each */
+    &nv_cpu_clwb_avx512_clzero,
+    &nv_cpu_clwb_avx512,
+    &nv_cpu_clwb_clzero,
+    &nv_cpu_clwb,
+    &nv_cpu_clflushopt,
+    &nv_cpu_clflush,
 #elif defined(__aarch64__)
     &nv_cpu_dc_cvap,
 #endif
-    &nv_cpu_generic,    NULL,
+    &nv_cpu_generic,
+    NULL,
 };
 
 const struct nv_cpu *nv_cpu = &nv_cpu_generic;

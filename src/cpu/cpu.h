@@ -14,6 +14,7 @@
 
 struct nv_cpu {
     const char *name;
+    const char *instruction; /* that writes a line back */
     bool (*supported)(void);
     /* Begin to write the lines of the range back to memory. NULL: no instruction of this CPU can, at user level. */
     void (*write_back)(const void *address, size_t size_bytes);
@@ -36,6 +37,9 @@ extern const struct nv_cpu *const nv_cpu_list[];
 void nv_cpu_choose(void);
 
 /* The tables, by CPU family. */
+extern const struct nv_cpu nv_cpu_clwb_avx512_clzero;
+extern const struct nv_cpu nv_cpu_clwb_avx512;
+extern const struct nv_cpu nv_cpu_clwb_clzero;
 extern const struct nv_cpu nv_cpu_clwb;
 extern const struct nv_cpu nv_cpu_clflushopt;
 extern const struct nv_cpu nv_cpu_clflush;

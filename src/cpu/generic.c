@@ -31,6 +31,7 @@ static void fill(void *destination, uint8_t value, size_t size_bytes)
 
 const struct nv_cpu nv_cpu_generic = {
     .name = "generic",
+    .instruction = "none",
     .supported = supported,
     .write_back = NULL,
     .write_back_ranges = NULL,

@@ -13,7 +13,7 @@
 
 static const char *write_back_name(void)
 {
-    return nv_cpu->name;
+    return nv_cpu->instruction;
 }
 
 static NTSTATUS flush(const struct nv_region *region, void *address, size_t size_bytes, uint32_t flags,
