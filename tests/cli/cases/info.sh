@@ -2,7 +2,7 @@
 # The CPU's part and the reasons vary from machine to machine.
 part() {
     nvrtl info "$@" | sed -e '/^nvrtl [0-9]/d' -e '/^CPU kernels/d' \
-        -e '/^  [a-z]* *\(in force\|available\|not on this CPU\)/d' \
+        -e '/^  [a-z0-9-]* *\(in force\|available\|not on this CPU\)/d' \
         -e 's/^  why  *..*/  why         REASON/'
 }
 nvrtl info | sed -n -e '1s/[0-9].*/VERSION/p' -e '/^CPU kernels/p' -e 's/.*in force.*/one in force/p' -e '/^status/p'
