@@ -7,8 +7,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 /* One side of a comparison: a descriptor, its size, and the extent of data found last. */
@@ -288,6 +290,67 @@ int nv_content_sync(struct nv_image *image, struct nv_object *object, uint64_t f
     return status;
 }
 
+struct attributes {
+    char names[XATTR_LIST_MAX + 1], value[XATTR_SIZE_MAX], other[XATTR_SIZE_MAX];
+};
+
+/* Not those of a security module, nor of the file system itself. */
+static bool is_of_the_user(const char *name)
+{
+    return !strncmp(name, "user.", 5) || !strncmp(name, "system.posix_acl_", 17);
+}
+
+/*
+ * The view has it not: because the program removed it, or because no view could have it (tmpfs of an older kernel, an
+ * access list of users that are none in our namespace)?
+ */
+static bool could_have(int view, const char *name, const char *value, size_t length)
+{
+    struct stat status;
+
+    if (fstat(view, &status) || fsetxattr(view, name, value, length, XATTR_CREATE))
+        return false;
+    (void)fremovexattr(view, name);
+    (void)fchmod(view, status.st_mode & 07777); /* an access list is part of the mode */
+    return true;
+}
+
+static void copy_attribute(int from, int to, const char *name, bool from_view, struct attributes *memory)
+{
+    ssize_t length = fgetxattr(from, name, memory->value, sizeof memory->value);
+    ssize_t other = fgetxattr(to, name, memory->other, sizeof memory->other);
+
+    if (length >= 0 && (other != length || memcmp(memory->value, memory->other, (size_t)length)))
+        (void)fsetxattr(to, name, memory->value, (size_t)length, 0);
+    if (length >= 0 || other < 0 || fgetxattr(from, name, NULL, 0) >= 0 || errno != ENODATA)
+        return;
+    if (!from_view || could_have(from, name, memory->other, (size_t)other))
+        (void)fremovexattr(to, name);
+}
+
+static void copy_attributes(int from, int to, bool from_view)
+{
+    struct attributes *memory;
+
+    if (flistxattr(from, NULL, 0) <= 0 && flistxattr(to, NULL, 0) <= 0)
+        return;
+    memory = malloc(sizeof *memory);
+    for (int side = 0; memory && side < 2; side++) {
+        ssize_t length = flistxattr(side ? to : from, memory->names, XATTR_LIST_MAX);
+
+        memory->names[length > 0 ? length : 0] = 0;
+        for (const char *name = memory->names; name < memory->names + length; name += strlen(name) + 1)
+            if (is_of_the_user(name))
+                copy_attribute(from, to, name, from_view, memory);
+    }
+    free(memory);
+}
+
+void nv_content_copy_attributes(int from, int to)
+{
+    copy_attributes(from, to, false);
+}
+
 int nv_content_attributes(struct nv_image *image, struct nv_object *object, bool times)
 {
     struct stat view, durable;
@@ -298,10 +361,11 @@ int nv_content_attributes(struct nv_image *image, struct nv_object *object, bool
     if (fstat(from, &view) || fstat(to, &durable))
         return -errno;
     if (!geteuid() && (view.st_uid != durable.st_uid || view.st_gid != durable.st_gid) &&
-        fchown(to, view.st_uid, view.st_gid))
+        (fchown(to, view.st_uid, view.st_gid) || fstat(to, &durable))) /* which may clear bits of the mode */
         return -errno;
     if ((view.st_mode ^ durable.st_mode) & 07777 && fchmod(to, view.st_mode & 07777))
         return -errno;
+    copy_attributes(from, to, true);
     if (times && (view.st_mtim.tv_sec != durable.st_mtim.tv_sec || view.st_mtim.tv_nsec != durable.st_mtim.tv_nsec) &&
         futimens(to, (struct timespec[]){view.st_atim, view.st_mtim}))
         return -errno;

@@ -152,6 +152,8 @@ bool nv_image_same(const struct nv_image *image, const struct nv_object *object,
 int nv_content_sync(struct nv_image *image, struct nv_object *object, uint64_t from, uint64_t to);
 /* Mode, owner and times of the view's file, to the durable one. */
 int nv_content_attributes(struct nv_image *image, struct nv_object *object, bool times);
+/* Extended attributes of the user, and access control lists: what can be copied is. */
+void nv_content_copy_attributes(int from, int to);
 bool nv_content_was_synced(const struct nv_object *object, uint64_t offset);
 /* Call `differs` for each differing run of lines, in order; `view_bytes` is the view's size. */
 typedef int nv_difference_visitor(void *context, uint64_t offset, uint64_t length_bytes, const uint8_t *view,

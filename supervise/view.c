@@ -106,6 +106,8 @@ static int copy_file(struct nv_image *image, int real, int view, const char *nam
     if (!result &&
         (fchmod(to, status->st_mode & 07777) || futimens(to, (struct timespec[]){status->st_atim, status->st_mtim})))
         result = -errno;
+    if (!result)
+        nv_content_copy_attributes(from, to);
     close(from);
     if (to >= 0)
         close(to);
@@ -262,6 +264,8 @@ static int take_below(struct nv_view_context *context, struct nv_object *folder,
         ((!geteuid() && fchown(in_view, status->st_uid, status->st_gid)) || fchmod(in_view, status->st_mode & 07777) ||
          futimens(in_view, (struct timespec[]){status->st_atim, status->st_mtim})))
         result = -errno;
+    if (!result && !context->overlay)
+        nv_content_copy_attributes(below, in_view);
     if (below >= 0)
         close(below);
     if (in_view >= 0)
@@ -442,6 +446,8 @@ static int mount_view(struct nv_view_context *context, struct nv_folder *folder,
         return fail(context, "open", folder->path, errno);
     if (!context->overlay && !geteuid() && fchown(folder->view, status.st_uid, status.st_gid))
         return fail(context, "prepare", folder->path, errno);
+    if (!context->overlay)
+        nv_content_copy_attributes(folder->real, folder->view);
     return 0;
 }
 
