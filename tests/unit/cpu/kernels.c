@@ -89,6 +89,26 @@ static void fills(const struct nv_cpu *cpu)
     guarded_end(room, ROOM);
 }
 
+/* Large fills, with zero above all, for which some CPUs have an instruction. */
+static void large_fills(const struct nv_cpu *cpu)
+{
+    char *room = guarded_make(ROOM);
+    for (size_t size_bytes = 2000; size_bytes <= ROOM; size_bytes += size_bytes < 2300 ? 7 : 1501)
+        for (size_t shift = 0; shift < LINE && shift + size_bytes <= ROOM; shift += 9)
+            for (int value = 0; value < 256; value += 255) {
+                memset(room, 0xEE, ROOM);
+                cpu->fill(room + shift, (uint8_t)value, size_bytes);
+                expect(room, room + shift, size_bytes, value);
+                memset(room, 0xEE, ROOM);
+                cpu->fill(room + ROOM - size_bytes - shift, (uint8_t)value, size_bytes);
+                expect(room, room + ROOM - size_bytes - shift, size_bytes, value);
+            }
+    memset(room, 0xEE, ROOM);
+    cpu->fill(room, 0, ROOM);
+    expect(room, room, ROOM, 0);
+    guarded_end(room, ROOM);
+}
+
 static void overlaps(const struct nv_cpu *cpu)
 {
     char room[1024];
@@ -150,6 +170,7 @@ static void write_backs(const struct nv_cpu *cpu)
 
 TEST_EACH(copies)
 TEST_EACH(fills)
+TEST_EACH(large_fills)
 TEST_EACH(overlaps)
 TEST_EACH(large_copies)
 TEST_EACH(write_backs)
@@ -181,8 +202,9 @@ static void forced(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_copies),       cmocka_unit_test(each_fills),       cmocka_unit_test(each_overlaps),
-        cmocka_unit_test(each_large_copies), cmocka_unit_test(each_write_backs), cmocka_unit_test(forced),
+        cmocka_unit_test(each_copies),   cmocka_unit_test(each_fills),        cmocka_unit_test(each_large_fills),
+        cmocka_unit_test(each_overlaps), cmocka_unit_test(each_large_copies), cmocka_unit_test(each_write_backs),
+        cmocka_unit_test(forced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
