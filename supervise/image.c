@@ -365,8 +365,12 @@ void nv_object_agree(struct nv_object *object, bool whole)
 {
     struct stat real, view;
 
-    if (object->durable < 0 || fstat(object->durable, &real))
+    if (object->durable < 0)
         return;
+    if (fstat(object->durable, &real)) {
+        object->real_change_ns = 0; /* not known: nothing to compare with */
+        return;
+    }
     object->real_change_ns = nanoseconds(real.st_mtim);
     object->real_bytes = (uint64_t)real.st_size;
     if (whole && object->view >= 0 && !fstat(object->view, &view))
@@ -390,18 +394,27 @@ bool nv_object_find_foreign(struct nv_image *image, struct nv_object *object)
     return object->foreign;
 }
 
-/* Look through a folder of the view, and all below it, for an inode: a descriptor, or -ENOENT. */
+/* What an open says of a file that is not there, or is another one; anything else is a failure. */
+static int absence(int status)
+{
+    return status == -ENOTDIR || status == -ELOOP || status == -EACCES || status == -ENXIO ? -ENOENT : status;
+}
+
+/* Look through a folder of the view, and all below it, for an inode: a descriptor; -ENOENT, or why it cannot be told. */
 static int search_view(int parent, const char *name, const struct nv_object *object)
 {
     int found = -ENOENT, fd = open_in(parent, name, O_RDONLY | O_DIRECTORY);
     DIR *stream = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *item;
 
-    if (!stream)
-        return found;
-    while (found < 0 && (item = readdir(stream))) {
+    if (!stream) {
+        if (fd >= 0)
+            close(fd);
+        return fd < 0 ? absence(fd) : -ENOMEM;
+    }
+    while (found == -ENOENT && (errno = 0, item = readdir(stream))) {
         if (item->d_ino == object->inode) {
-            found = open_in(dirfd(stream), item->d_name, O_RDONLY);
+            found = absence(open_in(dirfd(stream), item->d_name, O_RDONLY));
             if (found >= 0 && !is_object(object, found)) {
                 close(found);
                 found = -ENOENT;
@@ -409,6 +422,8 @@ static int search_view(int parent, const char *name, const struct nv_object *obj
         } else if (item->d_type == DT_DIR && strcmp(item->d_name, ".") && strcmp(item->d_name, ".."))
             found = search_view(dirfd(stream), item->d_name, object);
     }
+    if (found == -ENOENT && errno)
+        found = absence(-errno);
     closedir(stream);
     return found;
 }
@@ -438,6 +453,8 @@ int nv_object_view(struct nv_image *image, struct nv_object *object)
         }
         if (fd >= 0)
             close(fd);
+        else if (absence(fd) != -ENOENT)
+            return fd;
     }
     found = search_view(object->folder->view, ".", object); /* the images may differ in every name */
     if (found >= 0)
