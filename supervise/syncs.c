@@ -40,8 +40,30 @@ struct nv_folder *nv_folder_of(struct nv_supervisor *supervisor, pid_t thread, i
 }
 
 /*
- * The file, with its name durable if the model says that this sync makes it so. NULL in *found: it has no name any
- * more.
+ * Bytes of a file that has no durable name: it gets one later (O_TMPFILE and link; the posix model), or was unlinked
+ * and never does.
+ */
+static int make_nameless(struct nv_image *image, struct nv_folder *folder, const struct statx *status,
+                         struct nv_object **found)
+{
+    struct nv_object *object = nv_image_object(image, folder, status);
+    int result;
+
+    *found = NULL;
+    if (!object)
+        return -ENOMEM;
+    result = nv_image_make_nameless(image, object);
+    if (!result)
+        *found = object;
+    else if (!status->stx_nlink) {
+        object->unjudged = true; /* the file system has no files without a name */
+        result = 0;
+    }
+    return result;
+}
+
+/*
+ * The file, with its name durable if the model says that this sync makes it so. NULL in *found: nothing can be durable.
  */
 static int prepare(struct nv_image *image, struct nv_folder *folder, const struct statx *status, bool data_only,
                    struct nv_object **found)
@@ -55,14 +77,12 @@ static int prepare(struct nv_image *image, struct nv_folder *folder, const struc
         (!data_only || !object || object->new_metadata || object->durable_bytes != status->stx_size)) {
         result = nv_names_sync(image, NULL);
         object = nv_image_find(image, nv_statx_device(status), status->stx_ino);
-    } else if (image->model == NV_FS_POSIX && status->stx_nlink) {
-        object = nv_image_object(image, folder, status);
-        if (!object)
-            return -ENOMEM;
-        if (!object->names && !object->nameless)
-            result = nv_image_make_nameless(image, object);
+        if (object && !nv_image_same(image, object, status))
+            object = NULL;
     }
-    *found = object && (object->names || object->nameless) ? object : NULL;
+    *found = object;
+    if (!result && (!object || (!object->names && !object->nameless)))
+        result = make_nameless(image, folder, status, found);
     return result;
 }
 

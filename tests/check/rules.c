@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program with one seeded mistake for each rule of `nvrtl check`, and the right way beside it. rules (the script) runs every case
- * and compares the findings with what stands there.
+ * A program with one seeded mistake for each rule of `nvrtl check`, and the right way beside it. rules (the script)
+ * runs every case and compares the findings with what stands there.
  *
  *     rules-client CASE
  */
@@ -115,6 +115,24 @@ static void name_flushed(void)
     must(folder >= 0 && !fsync(folder), "folder");
 }
 
+/* The usual way to make a file at once: it has no name until it is whole and durable. */
+static void named_when_whole(void)
+{
+    int file = open(".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), folder = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    must(file >= 0 && write(file, "whole", 5) == 5 && !fsync(file), "unnamed file");
+    must(!linkat(AT_FDCWD, path, AT_FDCWD, "whole", AT_SYMLINK_FOLLOW) && folder >= 0 && !fsync(folder), "link");
+}
+
+/* Another name for a file that is durable, and none of its own. */
+static void linked_not_synced(void)
+{
+    name_flushed();
+    must(!link("final", "second"), "link");
+}
+
 static void outside_token(void)
 {
     NV_MEMORY_RANGE ranges[] = {{base, 8}, {base + BYTES - 4, 8}};
@@ -186,6 +204,8 @@ static const struct {
     {"file-changed-after-sync", file_changed_after_sync, 0},
     {"name-not-flushed", name_not_flushed, 0},
     {"name-flushed", name_flushed, 0},
+    {"named-when-whole", named_when_whole, 0},
+    {"linked-not-synced", linked_not_synced, 0},
     {"outside-token", outside_token, 1},
     {"token-misuse", token_misuse, 1},
     {"ignored", ignored, 1},
