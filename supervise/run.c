@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,7 +23,7 @@ enum { RESERVED_MAX = 1024 };
 struct run {
     struct nv_supervisor supervisor;
     struct nv_view_context view;
-    struct nv_guardian guardian;
+    struct nv_guardian guardian; /* while the view is made, of the scratch folder; then of the program too */
     struct nv_filter filter;
     struct nv_spawn spawn;
     char working_folder[PATH_MAX];
@@ -119,6 +120,7 @@ static int prepare_folders(struct run *run)
 
 static int prepare_signals(struct run *run)
 {
+    struct nv_inherited *inherited = &run->spawn.inherited;
     sigset_t handled;
 
     sigemptyset(&handled);
@@ -127,16 +129,33 @@ static int prepare_signals(struct run *run)
     sigaddset(&handled, SIGQUIT);
     sigaddset(&handled, SIGTERM);
     sigaddset(&handled, SIGHUP);
-    if (sigprocmask(SIG_BLOCK, &handled, &run->spawn.signals))
+    if (sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL}, &inherited->child) ||
+        sigaction(SIGXFSZ, &(struct sigaction){.sa_handler = SIG_IGN}, &inherited->file_too_large) ||
+        sigprocmask(SIG_BLOCK, &handled, &inherited->mask))
         return fail(run, "block signals", errno);
     run->signals = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
     return run->signals < 0 ? fail(run, "wait for signals", errno) : 0;
 }
 
+/* A file that was there may be larger than what the program may write. */
+static int prepare_limits(struct run *run)
+{
+    struct nv_inherited *inherited = &run->spawn.inherited;
+    struct rlimit file_bytes;
+
+    if (getrlimit(RLIMIT_NOFILE, &inherited->descriptors) || getrlimit(RLIMIT_FSIZE, &inherited->file_bytes))
+        return fail(run, "read the limits", errno);
+    file_bytes = inherited->file_bytes;
+    file_bytes.rlim_cur = file_bytes.rlim_max;
+    if (setrlimit(RLIMIT_FSIZE, &(struct rlimit){RLIM_INFINITY, RLIM_INFINITY}))
+        (void)setrlimit(RLIMIT_FSIZE, &file_bytes);
+    return 0;
+}
+
 static int prepare_filter(struct run *run)
 {
     struct nv_supervisor *supervisor = &run->supervisor;
-    rlim_t limit = run->spawn.descriptors.rlim_cur;
+    rlim_t limit = run->spawn.inherited.descriptors.rlim_cur;
     int end = limit > 1 << 20 ? 1 << 20 : (int)limit;
     struct nv_filter_options options;
 
@@ -150,6 +169,19 @@ static int prepare_filter(struct run *run)
     return 0;
 }
 
+/* The guardian comes first: the scratch folder goes, whatever becomes of us. */
+static int make_view(struct run *run)
+{
+    int status;
+
+    if (nv_view_name_scratch(&run->view))
+        return 125;
+    status = nv_guardian_start(&run->guardian, &run->view, NULL, NULL);
+    if (status)
+        return fail(run, "start the guardian", -status);
+    return nv_view_make(&run->view) ? 125 : 0;
+}
+
 static int prepare(struct run *run)
 {
     struct nv_supervisor *supervisor = &run->supervisor;
@@ -159,8 +191,9 @@ static int prepare(struct run *run)
     if (!getcwd(run->working_folder, sizeof run->working_folder))
         return fail(run, "find the current folder", errno);
     run->spawn.working_folder = run->working_folder;
-    if (getrlimit(RLIMIT_NOFILE, &run->spawn.descriptors))
-        return fail(run, "read the descriptor limit", errno);
+    status = prepare_limits(run);
+    if (status)
+        return status;
     status = nv_image_init(&supervisor->image, supervisor->options->model);
     if (status)
         return fail(run, "watch files", -status);
@@ -174,8 +207,9 @@ static int prepare(struct run *run)
                                          .options = supervisor->options,
                                          .error = run->error,
                                          .error_bytes = run->error_bytes};
-    if (nv_view_make(&run->view))
-        return 125;
+    status = make_view(run);
+    if (status)
+        return status;
     if (chdir(run->working_folder))
         return fail(run, "enter the view", errno);
     status = prepare_filter(run);
@@ -186,21 +220,6 @@ static int prepare(struct run *run)
 
 /* ---- running ---- */
 
-static void reap(struct run *run)
-{
-    int status;
-    pid_t process;
-
-    while ((process = waitpid(-1, &status, WNOHANG)) > 0) {
-        if (process == run->guardian.process)
-            run->guardian.process = 0;
-        if (process != run->supervisor.program)
-            continue;
-        run->supervisor.status = status;
-        run->supervisor.ended = true;
-    }
-}
-
 /* A terminal signals the program by itself; anybody else means the program too. */
 static void take_signals(struct run *run)
 {
@@ -208,10 +227,20 @@ static void take_signals(struct run *run)
 
     while (read(run->signals, &info, sizeof info) == sizeof info) {
         if (info.ssi_signo == SIGCHLD)
-            reap(run);
-        else if (info.ssi_code != SI_KERNEL && !run->supervisor.ended)
-            kill(run->supervisor.program, (int)info.ssi_signo);
+            continue; /* the guardian tells what becomes of the program */
+        if (info.ssi_code != SI_KERNEL && !run->supervisor.ended)
+            nv_guardian_signal(&run->guardian, (int)info.ssi_signo);
     }
+}
+
+/* Without its guardian nothing holds the program: that is the end of it, too. */
+static void await_program(struct run *run)
+{
+    struct nv_supervisor *supervisor = &run->supervisor;
+
+    if (!supervisor->ended && !nv_guardian_await(&run->guardian, &supervisor->status))
+        supervisor->status = SIGKILL;
+    supervisor->ended = true;
 }
 
 static bool lost_power(const struct run *run)
@@ -225,16 +254,19 @@ static int serve(struct run *run)
     struct nv_supervisor *supervisor = &run->supervisor;
 
     for (;;) {
-        struct pollfd wait[] = {
-            {supervisor->listener, POLLIN, 0}, {supervisor->server, POLLIN, 0}, {run->signals, POLLIN, 0}};
+        struct pollfd wait[] = {{supervisor->listener, POLLIN, 0},
+                                {supervisor->server, POLLIN, 0},
+                                {run->signals, POLLIN, 0},
+                                {supervisor->ended ? -1 : run->guardian.line, POLLIN, 0}};
 
-        if (poll(wait, 3, -1) < 0) {
+        if (poll(wait, 4, -1) < 0) {
             if (errno != EINTR)
                 return -errno;
             continue;
         }
-        if (wait[2].revents & POLLIN)
-            take_signals(run);
+        take_signals(run);
+        if (wait[3].revents)
+            await_program(run);
         if (lost_power(run))
             return 0;
         if (wait[1].revents & POLLIN)
@@ -244,16 +276,6 @@ static int serve(struct run *run)
         if ((wait[0].revents & (POLLHUP | POLLERR)) && !(wait[0].revents & POLLIN))
             return 0;
     }
-}
-
-/* The listener may be gone a moment before the program can be reaped. */
-static void await_program(struct run *run)
-{
-    struct nv_supervisor *supervisor = &run->supervisor;
-
-    while (!supervisor->ended && waitpid(supervisor->program, &supervisor->status, 0) < 0 && errno == EINTR)
-        continue;
-    supervisor->ended = true;
 }
 
 /* ---- ending ---- */
@@ -308,7 +330,7 @@ static int end(struct run *run)
     describe(run);
     if (lost_power(run)) {
         supervisor->report->power_failure = true;
-        nv_kill_namespace(run->guardian.process);
+        nv_kill_descendants(run->guardian.process);
         finished = nv_finish_persistent_caches(supervisor);
     } else {
         judged = nv_judge(supervisor);
@@ -330,12 +352,25 @@ static int abandon(struct run *run, int number)
     char path[PATH_MAX];
     int finished;
 
-    nv_kill_namespace(run->guardian.process);
+    nv_kill_descendants(run->guardian.process);
     await_program(run);
     finished = nv_finish(&run->supervisor, path, sizeof path);
     snprintf(run->error, run->error_bytes, "cannot hear of the program's system calls any more: %s; it was ended%s%s",
              strerror(-number), finished ? ", and this could not be brought into the files: " : "", finished ? path : "");
     return 125;
+}
+
+/* At no time is there no guardian. Should it be killed, what it was to end falls to us. */
+static int spawn(struct run *run)
+{
+    struct nv_guardian first = run->guardian;
+    int status;
+
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    run->guardian.process = 0;
+    status = nv_spawn(&run->supervisor, &run->spawn, &run->view, &run->guardian, run->error, run->error_bytes);
+    nv_guardian_dismiss(&first);
+    return status;
 }
 
 static int go(struct run *run)
@@ -346,11 +381,7 @@ static int go(struct run *run)
         status = prepare(run);
     if (status)
         return status;
-    (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    status = nv_guardian_start(&run->guardian, &run->view);
-    if (status)
-        return fail(run, "start the guardian", -status);
-    status = nv_spawn(&run->supervisor, &run->spawn, run->error, run->error_bytes);
+    status = spawn(run);
     if (status)
         return status;
     nv_notify_begin(&run->supervisor);
@@ -366,8 +397,9 @@ static void clean(struct run *run)
 {
     struct nv_image *image = &run->supervisor.image;
 
-    nv_guardian_dismiss(&run->guardian);
     nv_view_remove_scratch(&run->view);
+    nv_guardian_dismiss(&run->guardian);
+    umask(run->spawn.inherited.creation_mask);
     nv_server_close(&run->supervisor);
     nv_image_free(image);
     nv_view_context_free(&run->view);
@@ -394,6 +426,7 @@ int nv_run(const struct nv_run_options *options, struct nv_report **report, char
     run->error = error;
     run->error_bytes = error_bytes;
     run->signals = -1;
+    run->spawn.inherited.creation_mask = umask(0); /* files get the modes that the program gave them */
     run->supervisor =
         (struct nv_supervisor){.options = options, .report = *report, .listener = -1, .server = -1, .ledger_fd = -1};
     status = go(run);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Starting the program: the child installs the filter, hands its listener to the supervisor, and becomes the program.
+ * Starting the program: the guardian's child installs the filter, hands its listener to the supervisor, and becomes the
+ * program.
  */
 #include "supervise/spawn.h"
 
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* What the child could not do. */
@@ -18,6 +19,12 @@ enum step { STEP_STARTED, STEP_FILTER, STEP_EXECUTE };
 struct word {
     enum step step;
     int number; /* errno */
+};
+
+struct start {
+    const struct nv_supervisor *supervisor;
+    const struct nv_spawn *spawn;
+    int line;
 };
 
 static void tell(int line, enum step step, int number, int listener)
@@ -67,12 +74,22 @@ static bool hear(int line, struct word *word, int *listener)
     return got == sizeof *word;
 }
 
+/* The limit of descriptors comes last: the supervisor's own are still open. */
+static void restore(const struct nv_inherited *inherited)
+{
+    (void)umask(inherited->creation_mask);
+    (void)sigaction(SIGCHLD, &inherited->child, NULL);
+    (void)sigaction(SIGXFSZ, &inherited->file_too_large, NULL);
+    (void)setrlimit(RLIMIT_FSIZE, &inherited->file_bytes);
+    (void)sigprocmask(SIG_SETMASK, &inherited->mask, NULL);
+    (void)setrlimit(RLIMIT_NOFILE, &inherited->descriptors);
+}
+
 static void become_program(const struct nv_supervisor *supervisor, const struct nv_spawn *spawn, int line)
 {
     char name[sizeof supervisor->socket_name + 1];
     int listener;
 
-    (void)setrlimit(RLIMIT_NOFILE, &spawn->descriptors);
     snprintf(name, sizeof name, "@%s", supervisor->socket_name);
     if (setenv(NV_VERIFIER_VARIABLE, name, 1) ||
         setenv(NV_VERIFIER_PATH_VARIABLE, supervisor->options->verifier_path, 1) || chdir(spawn->working_folder)) {
@@ -86,10 +103,23 @@ static void become_program(const struct nv_supervisor *supervisor, const struct 
     }
     tell(line, STEP_STARTED, 0, listener);
     close(listener);
-    (void)sigprocmask(SIG_SETMASK, &spawn->signals, NULL);
+    restore(&spawn->inherited);
     execvp(supervisor->options->program[0], supervisor->options->program);
     tell(line, STEP_EXECUTE, errno, -1);
     _exit(127);
+}
+
+static pid_t start_program(void *context)
+{
+    const struct start *start = context;
+    pid_t program = fork();
+
+    if (!program)
+        become_program(start->supervisor, start->spawn, start->line);
+    if (program < 0)
+        tell(start->line, STEP_FILTER, errno, -1);
+    close(start->line);
+    return program;
 }
 
 static int refused(const struct word *word, const char *program, char *error, size_t error_bytes)
@@ -102,31 +132,34 @@ static int refused(const struct word *word, const char *program, char *error, si
     }
     if (word->number == EBUSY)
         hint = "another supervisor already hears of this program's system calls: nvrtl cannot run inside itself";
+    else if (word->number == EMFILE || word->number == ENFILE)
+        hint = "raise the limit of open files (ulimit -n)";
+    else if (word->number == EAGAIN || word->number == ENOMEM)
+        hint = "there are too many processes, or memory is short";
     snprintf(error, error_bytes, "cannot be told of system calls (%s): %s", strerror(word->number), hint);
     return 125;
 }
 
-int nv_spawn(struct nv_supervisor *supervisor, const struct nv_spawn *spawn, char *error, size_t error_bytes)
+int nv_spawn(struct nv_supervisor *supervisor, const struct nv_spawn *spawn, const struct nv_view_context *view,
+             struct nv_guardian *guardian, char *error, size_t error_bytes)
 {
-    struct word word = {STEP_FILTER, EIO};
+    struct word word = {STEP_FILTER, EIO}, second;
     int line[2], listener = -1, status = 0;
+    struct start start;
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, line))
         return refused(&(struct word){STEP_FILTER, errno}, "", error, error_bytes);
-    supervisor->program = fork();
-    if (supervisor->program < 0)
-        word.number = errno;
-    if (!supervisor->program)
-        become_program(supervisor, spawn, line[1]);
+    start = (struct start){supervisor, spawn, line[1]};
+    status = nv_guardian_start(guardian, view, start_program, &start);
     close(line[1]);
-    if (supervisor->program < 0 || !hear(line[0], &word, &listener) || word.step != STEP_STARTED ||
-        hear(line[0], &word, &listener))
-        status = refused(&word, supervisor->options->program[0], error, error_bytes);
+    if (status)
+        word.number = -status;
+    else if (hear(line[0], &word, &listener) && word.step == STEP_STARTED && hear(line[0], &second, &listener))
+        word = second;
+    status = word.step == STEP_STARTED ? 0 : refused(&word, supervisor->options->program[0], error, error_bytes);
     close(line[0]);
     supervisor->listener = listener;
-    if (status && supervisor->program > 0) {
-        kill(supervisor->program, SIGKILL); /* it may run, and wait for somebody who hears of it */
-        (void)waitpid(supervisor->program, NULL, 0);
-    }
+    if (status)
+        nv_kill_descendants(guardian->process); /* it may run, and wait for somebody who hears of it */
     return status;
 }

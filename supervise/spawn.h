@@ -1,25 +1,34 @@
 /* SPDX-License-Identifier: MIT */
-/* Starting the program under the filter. */
+/* Starting the program under the filter, as a child of the guardian. */
 #ifndef NV_SPAWN_H
 #define NV_SPAWN_H
 
 #include "supervise/filter.h"
+#include "supervise/guardian.h"
 #include "supervise/supervisor.h"
 
 #include <signal.h>
 #include <sys/resource.h>
 
+/* What the supervisor changes of itself, as the program would have had it. */
+struct nv_inherited {
+    struct rlimit descriptors, file_bytes;
+    struct sigaction child, file_too_large;
+    sigset_t mask;
+    mode_t creation_mask;
+};
+
 struct nv_spawn {
     const struct nv_filter *filter;
     const char *working_folder;
-    struct rlimit descriptors; /* as the program would have had it */
-    sigset_t signals;          /* its mask */
+    struct nv_inherited inherited;
 };
 
 /*
- * Start the program; supervisor->program and ->listener are set. 0, or the exit status that nvrtl ends with (125, 126,
- * 127) and why.
+ * Start a guardian, and the program as its child; supervisor->listener is set. 0, or the exit status that
+ * nvrtl ends with (125, 126, 127) and why.
  */
-int nv_spawn(struct nv_supervisor *supervisor, const struct nv_spawn *spawn, char *error, size_t error_bytes);
+int nv_spawn(struct nv_supervisor *supervisor, const struct nv_spawn *spawn, const struct nv_view_context *view,
+             struct nv_guardian *guardian, char *error, size_t error_bytes);
 
 #endif

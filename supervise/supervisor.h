@@ -14,7 +14,6 @@ struct nv_supervisor {
     struct nv_image image;
     bool overlay;
 
-    pid_t program;
     int status;   /* of the program, as waitpid tells it */
     bool ended;   /* the program has */
     int listener; /* notifications */

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/random.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -482,28 +483,38 @@ static bool is_at_stake(const struct nv_image *image, const char *path)
     return false;
 }
 
-static int make_scratch(struct nv_view_context *context)
+int nv_view_name_scratch(struct nv_view_context *context)
 {
     char *absolute;
+    uint64_t random;
+    int length;
 
+    *context->error = 0;
     if (!context->options->scratch)
         return 0;
     absolute = realpath(context->options->scratch, NULL); /* the guardian is in another folder */
-    if (!absolute)
+    if (!absolute || getrandom(&random, sizeof random, 0) != sizeof random) {
+        free(absolute);
         return fail(context, "make a folder in", context->options->scratch, errno);
+    }
     if (is_at_stake(context->image, absolute)) {
         free(absolute);
         return fail(context, "keep a view of a folder in itself:", context->options->scratch, EINVAL);
     }
-    if (asprintf(&context->scratch, "%s/nvrtl-view.XXXXXX", absolute) < 0)
-        context->scratch = NULL;
+    length = asprintf(&context->scratch, "%s/nvrtl-view.%d-%08x", absolute, (int)getpid(), (unsigned)random);
     free(absolute);
-    if (!context->scratch)
-        return fail(context, "use", context->options->scratch, ENOMEM);
-    if (mkdtemp(context->scratch))
+    if (length >= 0)
+        return 0;
+    context->scratch = NULL;
+    return fail(context, "use", context->options->scratch, ENOMEM);
+}
+
+static int make_scratch(struct nv_view_context *context)
+{
+    if (!context->scratch || !mkdir(context->scratch, 0700))
         return 0;
     free(context->scratch);
-    context->scratch = NULL;
+    context->scratch = NULL; /* it is another's, or there is none */
     return fail(context, "make a folder in", context->options->scratch, errno);
 }
 
@@ -537,7 +548,6 @@ int nv_view_make(struct nv_view_context *context)
 {
     struct nv_image *image = context->image;
 
-    *context->error = 0;
     if (find_held(context) || make_scratch(context))
         return -1;
     for (size_t i = 0; i < image->folder_count; i++) {

@@ -5,16 +5,15 @@
 
 #include "supervise/image.h"
 
-/* A regular file that the caller of nvrtl has open (its output, say): it cannot be part of the view. */
 struct nv_view_context {
     struct nv_image *image;
     struct nv_report *report;
     const struct nv_run_options *options;
-    char *scratch; /* a folder made under options->scratch, to be removed; or NULL */
+    char *scratch; /* a folder under options->scratch, to be made and removed; or NULL */
     char *error;
     size_t error_bytes;
     struct nv_links *links;
-    struct stat *held;
+    struct stat *held; /* regular files that the caller has open (its output, say): they cannot be part of the view */
     size_t held_count;
     bool overlay;
 };
@@ -22,6 +21,8 @@ struct nv_view_context {
 /* Enter a mount namespace of our own (and, for an ordinary user, a user namespace). 0 or -1 with the error text. */
 int nv_namespace_enter(char *error, size_t error_bytes);
 
+/* Choose the scratch folder's name, for the guardian to know before there is one. 0 or -1 with the error text. */
+int nv_view_name_scratch(struct nv_view_context *context);
 /* Mount the view of every folder, and take in its files. 0 or -1 with the error text. */
 int nv_view_make(struct nv_view_context *context);
 void nv_view_context_free(struct nv_view_context *context);
