@@ -87,7 +87,9 @@ static void guard(int line, const struct nv_view_context *view, pid_t program)
     harden(line);
     children = wait_for_children();
     while ((word = hear(3, children, &program)) && word != DISMISSED)
-        if (program > 0)
+        if (program <= 0)
+            (void)nv_signal_descendants(0, word, NULL);
+        else
             (void)kill(program, word);
     if (word)
         _exit(0);

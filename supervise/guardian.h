@@ -24,7 +24,7 @@ typedef pid_t nv_guardian_starter(void *context);
  */
 int nv_guardian_start(struct nv_guardian *guardian, const struct nv_view_context *view, nv_guardian_starter *starter,
                       void *context);
-/* Send the program a signal. It is not sent to another process when the program has ended meanwhile. */
+/* Send the program a signal; when it has ended meanwhile, the processes that it has left running. */
 void nv_guardian_signal(const struct nv_guardian *guardian, int signal_number);
 /* Read how the program ended, as waitpid tells it. False: the guardian was killed before it could tell. */
 bool nv_guardian_await(const struct nv_guardian *guardian, int *status);

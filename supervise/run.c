@@ -2,6 +2,7 @@
 /* A verified run, from its namespaces to its end. `nvrtl check` calls nv_run, in a process that does nothing else. */
 #include "supervise/run.h"
 #include "supervise/guardian.h"
+#include "supervise/signals.h"
 #include "supervise/spawn.h"
 #include "supervise/view.h"
 
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -19,6 +19,8 @@
 
 /* Descriptors that stand for synchronous opens: the last ones that the program may have. */
 enum { RESERVED_MAX = 1024 };
+/* After the program's end it is told what nvrtl waits for. */
+enum { PATIENCE_MS = 1000 };
 
 struct run {
     struct nv_supervisor supervisor;
@@ -27,7 +29,9 @@ struct run {
     struct nv_filter filter;
     struct nv_spawn spawn;
     char working_folder[PATH_MAX];
-    int signals;
+    struct nv_signals signals;
+    unsigned requests; /* to end what the program has left running */
+    bool explained;    /* or need not be: what nvrtl waits for */
     struct timespec began;
     char *error;
     size_t error_bytes;
@@ -118,25 +122,6 @@ static int prepare_folders(struct run *run)
     return 0;
 }
 
-static int prepare_signals(struct run *run)
-{
-    struct nv_inherited *inherited = &run->spawn.inherited;
-    sigset_t handled;
-
-    sigemptyset(&handled);
-    sigaddset(&handled, SIGCHLD);
-    sigaddset(&handled, SIGINT);
-    sigaddset(&handled, SIGQUIT);
-    sigaddset(&handled, SIGTERM);
-    sigaddset(&handled, SIGHUP);
-    if (sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL}, &inherited->child) ||
-        sigaction(SIGXFSZ, &(struct sigaction){.sa_handler = SIG_IGN}, &inherited->file_too_large) ||
-        sigprocmask(SIG_BLOCK, &handled, &inherited->mask))
-        return fail(run, "block signals", errno);
-    run->signals = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
-    return run->signals < 0 ? fail(run, "wait for signals", errno) : 0;
-}
-
 /* A file that was there may be larger than what the program may write. */
 static int prepare_limits(struct run *run)
 {
@@ -179,7 +164,9 @@ static int make_view(struct run *run)
     status = nv_guardian_start(&run->guardian, &run->view, NULL, NULL);
     if (status)
         return fail(run, "start the guardian", -status);
-    return nv_view_make(&run->view) ? 125 : 0;
+    if (!nv_view_make(&run->view))
+        return 0;
+    return run->view.interrupted ? 128 + run->view.interrupted : 125;
 }
 
 static int prepare(struct run *run)
@@ -206,7 +193,8 @@ static int prepare(struct run *run)
                                          .report = supervisor->report,
                                          .options = supervisor->options,
                                          .error = run->error,
-                                         .error_bytes = run->error_bytes};
+                                         .error_bytes = run->error_bytes,
+                                         .signals = &run->signals};
     status = make_view(run);
     if (status)
         return status;
@@ -220,17 +208,35 @@ static int prepare(struct run *run)
 
 /* ---- running ---- */
 
-/* A terminal signals the program by itself; anybody else means the program too. */
+/*
+ * A process that sends nvrtl a signal means the program; when that has ended, what it has left running. That is asked to
+ * end first, and killed when there is another signal.
+ */
 static void take_signals(struct run *run)
 {
-    struct signalfd_siginfo info;
+    struct nv_signal signal;
 
-    while (read(run->signals, &info, sizeof info) == sizeof info) {
-        if (info.ssi_signo == SIGCHLD)
-            continue; /* the guardian tells what becomes of the program */
-        if (info.ssi_code != SI_KERNEL && !run->supervisor.ended)
-            nv_guardian_signal(&run->guardian, (int)info.ssi_signo);
+    while (nv_signals_next(&run->signals, &signal)) {
+        if (!run->supervisor.ended && signal.sent)
+            nv_guardian_signal(&run->guardian, signal.number);
+        if (run->supervisor.ended && (signal.sent || !signal.ignored) && !run->requests++)
+            (void)nv_signal_descendants(run->guardian.process, SIGTERM, NULL);
     }
+}
+
+/* For whoever waits at a terminal: the program's own end is seen there, and that it left something running is not. */
+static void explain_wait(struct run *run)
+{
+    pid_t some = 0;
+    unsigned count = nv_signal_descendants(run->guardian.process, 0, &some);
+
+    run->explained = true;
+    if (count)
+        fprintf(stderr,
+                "nvrtl check: the program has ended and left %u process%s running (%d%s): waiting for %s; "
+                "Ctrl-C asks %s to end, and again kills\n",
+                count, count > 1 ? "es" : "", (int)some, count > 1 ? ", ..." : "", count > 1 ? "them" : "it",
+                count > 1 ? "them" : "it");
 }
 
 /* Without its guardian nothing holds the program: that is the end of it, too. */
@@ -256,18 +262,21 @@ static int serve(struct run *run)
     for (;;) {
         struct pollfd wait[] = {{supervisor->listener, POLLIN, 0},
                                 {supervisor->server, POLLIN, 0},
-                                {run->signals, POLLIN, 0},
+                                {run->signals.descriptor, POLLIN, 0},
                                 {supervisor->ended ? -1 : run->guardian.line, POLLIN, 0}};
 
-        if (poll(wait, 4, -1) < 0) {
-            if (errno != EINTR)
-                return -errno;
-            continue;
-        }
+        int ready = poll(wait, 4, supervisor->ended && !run->explained ? PATIENCE_MS : -1);
+
+        if (ready < 0 && errno != EINTR)
+            return -errno;
         take_signals(run);
+        if (!ready)
+            explain_wait(run);
+        if (ready <= 0)
+            continue;
         if (wait[3].revents)
             await_program(run);
-        if (lost_power(run))
+        if (lost_power(run) || run->requests > 1)
             return 0;
         if (wait[1].revents & POLLIN)
             nv_server_serve(supervisor);
@@ -333,6 +342,8 @@ static int end(struct run *run)
         nv_kill_descendants(run->guardian.process);
         finished = nv_finish_persistent_caches(supervisor);
     } else {
+        if (run->requests > 1)
+            nv_kill_descendants(run->guardian.process); /* whoever does not end when asked */
         judged = nv_judge(supervisor);
         finished = nv_finish(supervisor, path, sizeof path);
     }
@@ -375,12 +386,15 @@ static int spawn(struct run *run)
 
 static int go(struct run *run)
 {
-    int status = prepare_signals(run);
+    int status = nv_signals_begin(&run->signals, &run->spawn.inherited);
 
-    if (!status)
-        status = prepare(run);
+    if (status)
+        return fail(run, "wait for signals", -status);
+    status = prepare(run);
     if (status)
         return status;
+    if (nv_view_interrupted(&run->view))
+        return 128 + run->view.interrupted;
     status = spawn(run);
     if (status)
         return status;
@@ -406,8 +420,8 @@ static void clean(struct run *run)
     free(run->filter.instructions);
     if (run->supervisor.listener >= 0)
         close(run->supervisor.listener);
-    if (run->signals >= 0)
-        close(run->signals);
+    if (run->signals.descriptor >= 0)
+        close(run->signals.descriptor);
 }
 
 int nv_run(const struct nv_run_options *options, struct nv_report **report, char *error, size_t error_bytes)
@@ -425,7 +439,8 @@ int nv_run(const struct nv_run_options *options, struct nv_report **report, char
     }
     run->error = error;
     run->error_bytes = error_bytes;
-    run->signals = -1;
+    run->signals.descriptor = -1;
+    run->explained = !isatty(STDERR_FILENO);
     run->spawn.inherited.creation_mask = umask(0); /* files get the modes that the program gave them */
     run->supervisor =
         (struct nv_supervisor){.options = options, .report = *report, .listener = -1, .server = -1, .ledger_fd = -1};

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* What the child could not do. */
@@ -74,17 +73,6 @@ static bool hear(int line, struct word *word, int *listener)
     return got == sizeof *word;
 }
 
-/* The limit of descriptors comes last: the supervisor's own are still open. */
-static void restore(const struct nv_inherited *inherited)
-{
-    (void)umask(inherited->creation_mask);
-    (void)sigaction(SIGCHLD, &inherited->child, NULL);
-    (void)sigaction(SIGXFSZ, &inherited->file_too_large, NULL);
-    (void)setrlimit(RLIMIT_FSIZE, &inherited->file_bytes);
-    (void)sigprocmask(SIG_SETMASK, &inherited->mask, NULL);
-    (void)setrlimit(RLIMIT_NOFILE, &inherited->descriptors);
-}
-
 static void become_program(const struct nv_supervisor *supervisor, const struct nv_spawn *spawn, int line)
 {
     char name[sizeof supervisor->socket_name + 1];
@@ -103,7 +91,7 @@ static void become_program(const struct nv_supervisor *supervisor, const struct 
     }
     tell(line, STEP_STARTED, 0, listener);
     close(listener);
-    restore(&spawn->inherited);
+    nv_inherited_restore(&spawn->inherited);
     execvp(supervisor->options->program[0], supervisor->options->program);
     tell(line, STEP_EXECUTE, errno, -1);
     _exit(127);

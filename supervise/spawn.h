@@ -7,17 +7,6 @@
 #include "supervise/guardian.h"
 #include "supervise/supervisor.h"
 
-#include <signal.h>
-#include <sys/resource.h>
-
-/* What the supervisor changes of itself, as the program would have had it. */
-struct nv_inherited {
-    struct rlimit descriptors, file_bytes;
-    struct sigaction child, file_too_large;
-    sigset_t mask;
-    mode_t creation_mask;
-};
-
 struct nv_spawn {
     const struct nv_filter *filter;
     const char *working_folder;

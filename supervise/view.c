@@ -43,14 +43,28 @@ static int fail(struct nv_view_context *context, const char *what, const char *p
     return -1;
 }
 
+bool nv_view_interrupted(struct nv_view_context *context)
+{
+    if (!context->interrupted)
+        context->interrupted = nv_signals_interrupted(context->signals);
+    if (context->interrupted)
+        snprintf(context->error, context->error_bytes, "ended by signal %d (%s): the program was not started",
+                 context->interrupted, strsignal(context->interrupted));
+    return context->interrupted;
+}
+
 /* ---- copying one node ---- */
 
-static int copy_extent(struct nv_image *image, int from, int to, off_t start, off_t end)
+static int copy_extent(struct nv_view_context *context, int from, int to, off_t start, off_t end)
 {
+    struct nv_image *image = context->image;
+
     while (start < end) {
         size_t want = (size_t)(end - start) < NV_CHUNK_BYTES ? (size_t)(end - start) : NV_CHUNK_BYTES;
         ssize_t got = pread(from, image->buffers, want, start);
 
+        if (nv_view_interrupted(context))
+            return -EINTR;
         if (got < 0)
             return -errno;
         if (!got)
@@ -67,7 +81,7 @@ static int copy_extent(struct nv_image *image, int from, int to, off_t start, of
     return 0;
 }
 
-static int copy_bytes(struct nv_image *image, int from, int to, off_t size)
+static int copy_bytes(struct nv_view_context *context, int from, int to, off_t size)
 {
     off_t start = 0;
 
@@ -86,7 +100,7 @@ static int copy_bytes(struct nv_image *image, int from, int to, off_t size)
         hole = lseek(from, data, SEEK_HOLE);
         if (hole < 0)
             hole = size;
-        status = copy_extent(image, from, to, data, hole);
+        status = copy_extent(context, from, to, data, hole);
         if (status)
             return status;
         start = hole;
@@ -94,14 +108,14 @@ static int copy_bytes(struct nv_image *image, int from, int to, off_t size)
     return 0;
 }
 
-static int copy_file(struct nv_image *image, int real, int view, const char *name, const struct stat *status)
+static int copy_file(struct nv_view_context *context, int real, int view, const char *name, const struct stat *status)
 {
     int result, to, from = openat(real, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 
     if (from < 0)
         return -errno;
     to = openat(view, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    result = to < 0 ? -errno : copy_bytes(image, from, to, status->st_size);
+    result = to < 0 ? -errno : copy_bytes(context, from, to, status->st_size);
     if (!result && !geteuid() && fchown(to, status->st_uid, status->st_gid))
         result = -errno;
     if (!result &&
@@ -213,7 +227,7 @@ static int put_node(struct nv_view_context *context, int real, int view, const c
         return mkdirat(view, name, 0700) ? -errno : 0;
     if (S_ISLNK(status->st_mode))
         return copy_link(real, view, name);
-    return copy_file(context->image, real, view, name, status);
+    return copy_file(context, real, view, name, status);
 }
 
 static void remember_times(struct nv_object *object, const struct stat *real, const struct statx *view)
@@ -282,6 +296,8 @@ static int take_name(struct nv_view_context *context, struct nv_object *folder, 
     const char *why;
     int result = 0;
 
+    if (nv_view_interrupted(context))
+        return -EINTR;
     if (snprintf(path, sizeof path, "%s/%s", folder_path, name) >= (int)sizeof path)
         return -ENAMETOOLONG;
     if (fstatat(real, name, &status, AT_SYMLINK_NOFOLLOW) || fstat(folder->folder->real, &root))
