@@ -89,17 +89,31 @@ static int add_folder(struct run *run, const char *name)
     return 0;
 }
 
-static int longest_last(const void *left, const void *right)
+/* A folder may lie in one that was named later. */
+static void merge_folders(struct nv_image *image)
 {
-    const struct nv_folder *a = left, *b = right;
+    size_t kept = 0;
 
-    return strcmp(a->path, b->path);
+    for (size_t i = 0; i < image->folder_count; i++) {
+        bool inside = false;
+
+        for (size_t k = 0; k < image->folder_count && !inside; k++)
+            inside = k != i && image->folders[k].path && is_below(image->folders[i].path, image->folders[k].path);
+        if (inside) {
+            free(image->folders[i].path);
+            image->folders[i].path = NULL;
+        }
+    }
+    for (size_t i = 0; i < image->folder_count; i++)
+        if (image->folders[i].path)
+            image->folders[kept++] = image->folders[i];
+    image->folder_count = kept;
 }
 
 static int prepare_folders(struct run *run)
 {
     struct nv_image *image = &run->supervisor.image;
-    size_t count = 0, kept = 0;
+    size_t count = 0;
 
     while (run->supervisor.options->folders[count])
         count++;
@@ -112,13 +126,7 @@ static int prepare_folders(struct run *run)
         if (status)
             return status;
     }
-    qsort(image->folders, image->folder_count, sizeof *image->folders, longest_last);
-    for (size_t i = 0; i < image->folder_count; i++)
-        if (kept && is_below(image->folders[i].path, image->folders[kept - 1].path))
-            free(image->folders[i].path);
-        else
-            image->folders[kept++] = image->folders[i];
-    image->folder_count = kept;
+    merge_folders(image);
     return 0;
 }
 
