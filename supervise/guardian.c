@@ -63,6 +63,7 @@ static int hear(int line, int children, pid_t *program)
         struct signalfd_siginfo info;
         unsigned char word;
         ssize_t got;
+        int number;
 
         while (read(children, &info, sizeof info) > 0)
             continue;
@@ -73,9 +74,12 @@ static int hear(int line, int children, pid_t *program)
         if (!wait[0].revents)
             continue;
         got = recv(line, &word, 1, MSG_DONTWAIT);
+        number = errno;
+        if (reap(line, *program)) /* just now */
+            *program = 0;
         if (got > 0)
             return word;
-        if (!got || (errno != EAGAIN && errno != EINTR))
+        if (!got || (number != EAGAIN && number != EINTR))
             return 0;
     }
 }
