@@ -19,8 +19,8 @@ struct nv_guardian {
 typedef pid_t nv_guardian_starter(void *context);
 
 /*
- * In the view's mount namespace. With a starter the guardian is the program's parent, and the one to which all processes
- * fall that lose theirs. 0 or a negative errno.
+ * In the view's mount namespace. With a starter the guardian is the program's parent, and the one to which all
+ * processes fall that lose theirs. 0 or a negative errno.
  */
 int nv_guardian_start(struct nv_guardian *guardian, const struct nv_view_context *view, nv_guardian_starter *starter,
                       void *context);

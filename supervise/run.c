@@ -217,8 +217,8 @@ static int prepare(struct run *run)
 /* ---- running ---- */
 
 /*
- * A process that sends nvrtl a signal means the program; when that has ended, what it has left running. That is asked to
- * end first, and killed when there is another signal.
+ * A process that sends nvrtl a signal means the program; when that has ended, what it has left running. That is asked
+ * to end first, and killed when there is another signal.
  */
 static void take_signals(struct run *run)
 {
@@ -375,7 +375,8 @@ static int abandon(struct run *run, int number)
     await_program(run);
     finished = nv_finish(&run->supervisor, path, sizeof path);
     snprintf(run->error, run->error_bytes, "cannot hear of the program's system calls any more: %s; it was ended%s%s",
-             strerror(-number), finished ? ", and this could not be brought into the files: " : "", finished ? path : "");
+             strerror(-number), finished ? ", and this could not be brought into the files: " : "",
+             finished ? path : "");
     return 125;
 }
 

@@ -25,8 +25,8 @@ struct nv_run_options {
 
 /*
  * Run it. 0: the program ran, and *report (to be freed) tells the rest. Otherwise the exit status of nvrtl itself (125,
- * 126 or 127; 128 + its number when a signal came before the program was started) with one line in `error` that says why
- * and what to do.
+ * 126 or 127; 128 + its number when a signal came before the program was started) with one line in `error` that says
+ * why and what to do.
  */
 int nv_run(const struct nv_run_options *options, struct nv_report **report, char *error, size_t error_bytes);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The signals that nvrtl is sent, and what it changes of itself that the program must not inherit. nv_run reads them while
- * the view is made, and then between notifications.
+ * The signals that nvrtl is sent, and what it changes of itself that the program must not inherit. nv_run reads them
+ * while the view is made, and then between notifications.
  */
 #include "supervise/signals.h"
 
