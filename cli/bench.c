@@ -85,9 +85,10 @@ static size_t size(const struct argp_state *state, const char *text)
 
 static bool is_json(const struct argp_state *state, const char *name)
 {
-    if (strcmp(name, "json") != 0 && strcmp(name, "text") != 0)
+    bool json = strcmp(name, "json") == 0;
+    if (!json && strcmp(name, "text") != 0)
         argp_error(state, "--format=%s: must be one of text, json", name);
-    return strcmp(name, "json") == 0;
+    return json;
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state)

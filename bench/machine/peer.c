@@ -41,6 +41,7 @@ struct pmem2 {
     int (*config_new)(void **config);
     int (*config_delete)(void **config);
     int (*source_from_fd)(void **source, int file);
+    int (*source_delete)(void **source);
     int (*set_granularity)(void *config, int granularity);
     int (*map_new)(void **map, const void *config, const void *source);
     void *(*address)(void *map);
@@ -54,6 +55,7 @@ static bool load_pmem2(struct pmem2 *pmem)
     return library && symbol(library, "pmem2_config_new", &pmem->config_new) &&
            symbol(library, "pmem2_config_delete", &pmem->config_delete) &&
            symbol(library, "pmem2_source_from_fd", &pmem->source_from_fd) &&
+           symbol(library, "pmem2_source_delete", &pmem->source_delete) &&
            symbol(library, "pmem2_config_set_required_store_granularity", &pmem->set_granularity) &&
            symbol(library, "pmem2_map_new", &pmem->map_new) &&
            symbol(library, "pmem2_map_get_address", &pmem->address) &&
@@ -64,12 +66,14 @@ static bool load_pmem2(struct pmem2 *pmem)
 bool nv_bench_libpmem2_map(int file, char **base, nv_bench_persist **persist)
 {
     struct pmem2 pmem;
-    void *config, *source, *map;
+    void *config, *source = NULL, *map;
     if (!load_pmem2(&pmem) || pmem.config_new(&config) != 0)
         return false;
     bool mapped = pmem.source_from_fd(&source, file) == 0 && pmem.set_granularity(config, GRANULARITY_PAGE) == 0 &&
                   pmem.map_new(&map, config, source) == 0;
     pmem.config_delete(&config);
+    if (source)
+        pmem.source_delete(&source);
     if (!mapped)
         return false;
     *base = pmem.address(map);
