@@ -286,8 +286,8 @@ static int serve(struct run *run)
             await_program(run);
         if (lost_power(run) || run->requests > 1)
             return 0;
-        if (wait[1].revents & POLLIN)
-            nv_server_serve(supervisor);
+        if ((wait[1].revents & POLLIN) && !nv_server_serve(supervisor))
+            return -errno;
         if ((wait[0].revents & POLLIN) && !nv_notify_serve(supervisor))
             return -errno;
         if ((wait[0].revents & (POLLHUP | POLLERR)) && !(wait[0].revents & POLLIN))

@@ -178,14 +178,15 @@ static void serve(struct nv_supervisor *supervisor, int connection)
         reply_with(connection, STATUS_INVALID_PARAMETER, 0, NULL, 0);
 }
 
-void nv_server_serve(struct nv_supervisor *supervisor)
+bool nv_server_serve(struct nv_supervisor *supervisor)
 {
     int connection = accept4(supervisor->server, NULL, NULL, SOCK_CLOEXEC);
 
     if (connection < 0)
-        return;
+        return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
     serve(supervisor, connection);
     close(connection);
+    return true;
 }
 
 /* A socket for a program that cannot reach ours: its environment is another, or its network. */

@@ -73,7 +73,8 @@ nv_handler nv_handle_write, nv_handle_refused_write;
 
 /* server.c */
 int nv_server_open(struct nv_supervisor *supervisor);
-void nv_server_serve(struct nv_supervisor *supervisor);
+/* Serve one verifier. False: none can be served any more; errno says why. */
+bool nv_server_serve(struct nv_supervisor *supervisor);
 void nv_server_close(struct nv_supervisor *supervisor);
 /* An msync may be no more than the wish to find us (src/os/os.h). */
 nv_handler nv_handle_msync_or_wish;

@@ -162,7 +162,7 @@ static void answer_with(struct nv_answer *answer, int status)
 
 /* The file that a descriptor of the caller has open, if it is at stake; else NULL. */
 static struct nv_folder *synced_file(struct nv_supervisor *supervisor, const struct seccomp_notif *call, int fd,
-                                     struct statx *file)
+                                     struct statx *file, struct nv_answer *answer)
 {
     int status = nv_target_statx((pid_t)call->pid, fd, file);
 
@@ -171,7 +171,7 @@ static struct nv_folder *synced_file(struct nv_supervisor *supervisor, const str
     if (status == NV_HIDDEN)
         nv_be_blind(supervisor, "files were synced by a process that may not be looked into");
     else if (status && status != -EBADF && status != -ESRCH)
-        nv_be_blind(supervisor, "files were synced by descriptors that could not be looked at");
+        answer_with(answer, status); /* it may be at stake */
     return status ? NULL : nv_folder_of(supervisor, (pid_t)call->pid, fd, file);
 }
 
@@ -181,7 +181,7 @@ static void handle_fsync(struct nv_supervisor *supervisor, const struct seccomp_
     int status, fd = (int)call->data.args[0];
     pid_t thread = (pid_t)call->pid;
     struct statx file;
-    struct nv_folder *folder = synced_file(supervisor, call, fd, &file);
+    struct nv_folder *folder = synced_file(supervisor, call, fd, &file, answer);
 
     if (!folder)
         return;
@@ -289,7 +289,7 @@ void nv_handle_syncfs(struct nv_supervisor *supervisor, const struct seccomp_not
 {
     struct statx file;
 
-    if (synced_file(supervisor, call, (int)call->data.args[0], &file))
+    if (synced_file(supervisor, call, (int)call->data.args[0], &file, answer))
         answer_with(answer, sync_everything(&supervisor->image));
 }
 
@@ -305,10 +305,11 @@ static int submit_one(struct nv_supervisor *supervisor, const struct seccomp_not
 {
     int fd = (int)block->aio_fildes;
     struct statx file;
-    struct nv_folder *folder = synced_file(supervisor, call, fd, &file);
+    struct nv_answer answer = {0};
+    struct nv_folder *folder = synced_file(supervisor, call, fd, &file, &answer);
 
     if (!folder)
-        return 0;
+        return -answer.error;
     if (is_synchronous_write(supervisor, block)) {
         nv_not_followed(
             supervisor, folder, &file,
