@@ -431,6 +431,8 @@ static int apply_new(struct nv_image *image, struct nv_change *change)
     }
     if (!status && (!occupant || occupant->object != change->object))
         status = place(image, change, occupant);
+    if (status == -EINVAL && S_ISDIR(change->object->type))
+        return DEFERRED; /* the new parent lies in it still: that moves first */
     if (status)
         return status;
     nv_image_entry(image, change->folder, change->name)->seen = image->listing;

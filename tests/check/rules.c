@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { BYTES = 4 * 4096 };
@@ -126,6 +127,17 @@ static void named_when_whole(void)
     must(!linkat(AT_FDCWD, path, AT_FDCWD, "whole", AT_SYMLINK_FOLLOW) && folder >= 0 && !fsync(folder), "link");
 }
 
+/* A folder that ends up in what was its child. */
+static void turned_inside_out(void)
+{
+    must(!mkdir("outer", 0700) && !mkdir("outer/inner", 0700), "folders");
+    sync();
+    must(!mkdir("top", 0700), "folder");
+    must(!renameat2(AT_FDCWD, "top", AT_FDCWD, "outer/inner", RENAME_EXCHANGE), "exchange");
+    must(!rename("outer", "top/outer"), "rename");
+    sync();
+}
+
 /* Another name for a file that is durable, and none of its own. */
 static void linked_not_synced(void)
 {
@@ -205,6 +217,7 @@ static const struct {
     {"name-not-flushed", name_not_flushed, 0},
     {"name-flushed", name_flushed, 0},
     {"named-when-whole", named_when_whole, 0},
+    {"turned-inside-out", turned_inside_out, 0},
     {"linked-not-synced", linked_not_synced, 0},
     {"outside-token", outside_token, 1},
     {"token-misuse", token_misuse, 1},
