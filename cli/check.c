@@ -58,7 +58,7 @@ static const struct argp_option options[] = {
      2},
     {"fs", OPTION_FS, "MODEL", 0,
      "When names are durable: journaled (default; as ext4 and XFS) or posix (by a sync of the folder alone)", 2},
-    {"view", OPTION_VIEW, "KIND", 0, "What the program sees in DIR: copy, overlay or auto (default)", 2},
+    {"view", OPTION_VIEW, "KIND", 0, "What the program sees in DIR: copy, overlay (see docs) or auto (default: a copy if it fits)", 2},
     {"scratch", OPTION_SCRATCH, "DIR", 0, "Keep that view in DIR instead of memory", 2},
     {NULL, 0, NULL, 0, "What is reported", 3},
     {"format", OPTION_FORMAT, "NAME", 0, "text (default) or json", 3},

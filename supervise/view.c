@@ -18,10 +18,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/*
- * What a copy may cost before an overlay is taken instead: files, and a part of the memory (or of the scratch disk)
- * that is free.
- */
+/* What a copy may cost: files, and a part of the memory (or of the scratch disk) that is free. */
 #define COPY_FILES_MAX ((uint64_t)200000)
 enum { COPY_PART_OF_FREE = 2 };
 
@@ -387,15 +384,22 @@ static void measure_folder(int parent, const char *name, struct measure *measure
     closedir(stream);
 }
 
-static bool wants_overlay(const struct nv_view_context *context)
+/* An overlay has gaps (it forgets which file is which), so nobody gets one without having asked for it. */
+static int choose_view(struct nv_view_context *context)
 {
     struct measure measure = {.bytes_max = free_bytes(context) / COPY_PART_OF_FREE};
 
+    context->overlay = context->options->view == NV_VIEW_OVERLAY;
     if (context->options->view != NV_VIEW_AUTO)
-        return context->options->view == NV_VIEW_OVERLAY;
+        return 0;
     for (size_t i = 0; i < context->image->folder_count; i++)
         measure_folder(context->image->folders[i].real, ".", &measure);
-    return measure.bytes > measure.bytes_max || measure.files > COPY_FILES_MAX;
+    if (measure.bytes <= measure.bytes_max && measure.files <= COPY_FILES_MAX)
+        return 0;
+    snprintf(context->error, context->error_bytes,
+             "the files at stake are too many to copy: name less with --dir, a folder on a disk with free space with "
+             "--scratch, or take --view=overlay");
+    return -1;
 }
 
 /* ---- mounting ---- */
@@ -571,7 +575,8 @@ int nv_view_make(struct nv_view_context *context)
         if (image->folders[i].real < 0)
             return fail(context, "open", image->folders[i].path, errno);
     }
-    context->overlay = wants_overlay(context);
+    if (choose_view(context))
+        return -1;
     image->inodes_return = context->scratch && !context->overlay;
     for (size_t i = 0; i < image->folder_count; i++)
         if (mount_view(context, &image->folders[i], i) || take_root(context, &image->folders[i]))
