@@ -144,6 +144,15 @@ static void short_file(void)
     must(RtlFlushNonVolatileMemory(token, base, 100, 0) == STATUS_SUCCESS, "flush");
 }
 
+static void persist_for_ever(int line)
+{
+    for (uint64_t i = 1;; i++) {
+        persist(i % 4 * LINE, i);
+        if (i == 1000)
+            must(write(line, "", 1) == 1, "tell");
+    }
+}
+
 /* A worker dies wherever it is, perhaps with a line locked; the lines can be written and synced by those that live. */
 static void killed_worker(void)
 {
@@ -155,11 +164,8 @@ static void killed_worker(void)
 
         must(!pipe(line), "pipe");
         child = fork();
-        for (uint64_t i = 1; child == 0; i++) {
-            persist(i % 4 * LINE, i);
-            if (i == 1000)
-                must(write(line[1], "", 1) == 1, "tell");
-        }
+        if (child == 0)
+            persist_for_ever(line[1]);
         must(child > 0 && read(line[0], &word, 1) == 1 && !kill(child, SIGKILL) && waitpid(child, NULL, 0) == child,
              "child");
         close(line[0]);
