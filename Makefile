@@ -15,7 +15,7 @@ build: setup $(BUILD)/build.ninja
 	ninja -C $(BUILD)
 
 demo: build
-	@tools/demo
+	@tools/demo $(BUILD)
 
 test: demo
 	@tools/run-tests $(BUILD)

@@ -366,7 +366,8 @@ void nv_report_verdict(const struct nv_report *report, FILE *out)
     fputs("nvrtl check: ", out);
     if (nv_report_watched_nothing(report)) {
         fputs("nothing could be verified: no watched file was changed, nothing was synced, no token was taken; --dir "
-              "names the folder of the program's files", out);
+              "names the folder of the program's files",
+              out);
         return;
     }
     if (report->power_failure && !report->finding_count) {

@@ -537,7 +537,8 @@ int nv_names_apply(struct nv_image *image, struct nv_changes *changes)
     int first = 0, status;
     bool left = true;
 
-    qsort(changes->items, changes->count, sizeof *changes->items, by_sequence);
+    if (changes->count)
+        qsort(changes->items, changes->count, sizeof *changes->items, by_sequence);
     while (left)
         if (!apply_round(image, changes, &first, &left) && left && !break_circle(image, changes, &first))
             break;
