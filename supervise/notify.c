@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Taking notifications from the kernel: which handler a system call goes to, and how it is answered. The run's loop
- * calls it.
+ * calls it. A thread receives them at once, whatever the loop is doing: a call that has been received is not
+ * interrupted by the program's signals, as an fsync in the kernel is not.
  */
 #include "supervise/supervisor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
+#include <poll.h>
 #include <seccomp.h>
-#include <string.h>
+#include <signal.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 enum { NUMBERS = 1024 };
 
@@ -70,13 +74,71 @@ int nv_notify_prepare(void)
     return 0;
 }
 
+/* Receive one notification, and hand it to the loop. 0 or a negative errno. */
+static int receive(int listener, int line)
+{
+    struct seccomp_notif call = {0};
+
+    if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call)) /* or the caller has gone meanwhile */
+        return errno == ENOENT || errno == EINTR || errno == EAGAIN ? 0 : -errno;
+    return write(line, &call, sizeof call) == sizeof call ? 0 : -errno;
+}
+
+/* Until the listener is gone, or the other end of the line is. Returns a negative errno, or 0. */
+static void *receive_all(void *context)
+{
+    struct nv_supervisor *supervisor = context;
+    struct pollfd wait[] = {{supervisor->listener, POLLIN, 0}, {supervisor->calls_write, 0, 0}};
+    int status = 0;
+
+    while (!status) {
+        if (poll(wait, 2, -1) < 0)
+            status = -errno;
+        else if (wait[1].revents || !(wait[0].revents & POLLIN))
+            break;
+        else
+            status = receive(supervisor->listener, supervisor->calls_write);
+    }
+    close(supervisor->calls_write);
+    return (void *)(intptr_t)status;
+}
+
 /*
  * Program and supervisor take turns: one wakes the other on its own processor (Linux 6.6; without it all is only
  * slower).
  */
-void nv_notify_begin(struct nv_supervisor *supervisor)
+int nv_notify_begin(struct nv_supervisor *supervisor)
 {
+    sigset_t all, before;
+    int line[2], status;
+
     (void)ioctl(supervisor->listener, SET_FLAGS, SYNC_WAKE_UP);
+    if (pipe2(line, O_CLOEXEC))
+        return -errno;
+    supervisor->calls = line[0];
+    supervisor->calls_write = line[1];
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    status = pthread_create(&supervisor->receiver, NULL, receive_all, supervisor);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (status) {
+        close(line[0]);
+        close(line[1]);
+        supervisor->calls = -1;
+    }
+    return -status;
+}
+
+int nv_notify_end(struct nv_supervisor *supervisor)
+{
+    void *status = NULL;
+
+    if (supervisor->calls < 0)
+        return 0;
+    close(supervisor->calls);
+    pthread_join(supervisor->receiver, &status);
+    supervisor->calls = -1;
+    return (intptr_t)status == -EPIPE ? 0 : (int)(intptr_t)status;
 }
 
 bool nv_notify_valid(const struct nv_supervisor *supervisor, const struct seccomp_notif *call)
@@ -109,10 +171,12 @@ bool nv_notify_serve(struct nv_supervisor *supervisor)
     struct seccomp_notif call;
     struct nv_answer answer = {0};
     nv_handler *handler = NULL;
+    ssize_t got = read(supervisor->calls, &call, sizeof call);
 
-    memset(&call, 0, sizeof call);
-    if (ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_RECV, &call))
-        return errno == ENOENT || errno == EINTR || errno == EAGAIN;
+    if (got != sizeof call) {
+        errno = got < 0 ? errno : EPIPE;
+        return false;
+    }
     if (call.data.nr >= 0 && call.data.nr < NUMBERS)
         handler = handlers[call.data.arch == AUDIT_ARCH_I386][call.data.nr];
     if (handler)

@@ -268,7 +268,7 @@ static int serve(struct run *run)
     struct nv_supervisor *supervisor = &run->supervisor;
 
     for (;;) {
-        struct pollfd wait[] = {{supervisor->listener, POLLIN, 0},
+        struct pollfd wait[] = {{supervisor->calls, POLLIN, 0},
                                 {supervisor->server, POLLIN, 0},
                                 {run->signals.descriptor, POLLIN, 0},
                                 {supervisor->ended ? -1 : run->guardian.line, POLLIN, 0}};
@@ -395,7 +395,7 @@ static int spawn(struct run *run)
 
 static int go(struct run *run)
 {
-    int status = nv_signals_begin(&run->signals, &run->spawn.inherited);
+    int status = nv_signals_begin(&run->signals, &run->spawn.inherited), received;
 
     if (status)
         return fail(run, "wait for signals", -status);
@@ -407,10 +407,12 @@ static int go(struct run *run)
     status = spawn(run);
     if (status)
         return status;
-    nv_notify_begin(&run->supervisor);
-    status = serve(run);
-    if (status)
-        return abandon(run, status);
+    status = nv_notify_begin(&run->supervisor);
+    if (!status)
+        status = serve(run);
+    received = nv_notify_end(&run->supervisor);
+    if (status || received)
+        return abandon(run, status ? status : received);
     await_program(run);
     return end(run);
 }
@@ -451,8 +453,8 @@ int nv_run(const struct nv_run_options *options, struct nv_report **report, char
     run->signals.descriptor = -1;
     run->explained = !isatty(STDERR_FILENO);
     run->spawn.inherited.creation_mask = umask(0); /* files get the modes that the program gave them */
-    run->supervisor =
-        (struct nv_supervisor){.options = options, .report = *report, .listener = -1, .server = -1, .ledger_fd = -1};
+    run->supervisor = (struct nv_supervisor){
+        .options = options, .report = *report, .listener = -1, .calls = -1, .server = -1, .ledger_fd = -1};
     status = go(run);
     clean(run);
     free(run);

@@ -6,6 +6,7 @@
 #include "supervise/image.h"
 
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <sys/types.h>
 
 struct nv_supervisor {
@@ -17,7 +18,10 @@ struct nv_supervisor {
     int status;   /* of the program, as waitpid tells it */
     bool ended;   /* the program has */
     int listener; /* notifications */
-    int server;   /* verifiers connect here */
+    int calls;    /* those that were received; -1: nobody receives */
+    int calls_write;
+    pthread_t receiver;
+    int server; /* verifiers connect here */
     int ledger_fd;
     struct nv_ledger *ledger;
     int reserved_first, reserved_end; /* descriptors that stand for synchronous opens */
@@ -34,10 +38,13 @@ struct nv_answer {
 
 typedef void nv_handler(struct nv_supervisor *supervisor, const struct seccomp_notif *call, struct nv_answer *answer);
 
-/* notify.c: take one notification and answer it. False: the listener is gone. */
+/* notify.c: take one notification (`calls` is ready) and answer it. False, with errno: there will be no more. */
 bool nv_notify_serve(struct nv_supervisor *supervisor);
 int nv_notify_prepare(void); /* system call numbers to handlers */
-void nv_notify_begin(struct nv_supervisor *supervisor);
+/* Receive from the listener, in a thread, until it or nv_notify_end ends that. 0 or a negative errno. */
+int nv_notify_begin(struct nv_supervisor *supervisor);
+/* 0, or the negative errno that ended it too early. */
+int nv_notify_end(struct nv_supervisor *supervisor);
 /* Whether the program still waits: what was read of it by its number was its own, and not another's. */
 bool nv_notify_valid(const struct nv_supervisor *supervisor, const struct seccomp_notif *call);
 

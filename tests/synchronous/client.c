@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <pthread.h>
 #include <sched.h>
@@ -20,12 +21,11 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { OTHERS = 20, LARGE = 1 << 20, LARGE_APPENDS = 10 };
+enum { OTHERS = 20, LARGE = 1 << 20, LARGE_APPENDS = 10, SYNCS_MAX = 100 };
 
 static void must(bool holds, const char *format, ...)
 {
@@ -170,8 +170,10 @@ static char state_of(pid_t thread)
 
     snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)thread);
     file = fopen(path, "r");
-    must(file && fscanf(file, "%*d %*s %c", &state) == 1, "read %s", path);
-    fclose(file);
+    if (!file || fscanf(file, "%*d %*s %c", &state) != 1) /* it has ended */
+        state = 'X';
+    if (file)
+        fclose(file);
     return state;
 }
 
@@ -337,47 +339,69 @@ static void half_there(void)
     must(write(fd, bytes + 4096, 1) < 0 && errno == EFAULT, "write of nothing");
 }
 
+/* A thread that syncs again and again. */
+struct syncer {
+    const char *path;
+    size_t bytes;
+    int syncs_max;
+    pthread_t thread;
+    atomic_int number, syncs;
+};
+
+static sigset_t interruptions;
+
+static void *sync_often(void *context)
+{
+    struct syncer *syncer = context;
+    int fd = opened(syncer->path, O_RDWR | O_CREAT);
+    char *bytes = calloc(1, syncer->bytes);
+
+    must(bytes && write(fd, bytes, syncer->bytes) == (ssize_t)syncer->bytes, "write");
+    syncer->number = (int)gettid();
+    for (; !enough && syncer->syncs < syncer->syncs_max; syncer->syncs++)
+        must(pwrite(fd, &syncer->number, 4, 0) == 4 && (!fsync(fd) || errno == EINTR), "fsync");
+    enough = true;
+    pthread_sigmask(SIG_BLOCK, &interruptions, NULL);
+    must(!fsync(fd), "fsync");
+    free(bytes);
+    return NULL;
+}
+
 static void handle(int number)
 {
     (void)number;
 }
 
-static void *sync_much(void *unused)
+/* A signal interrupts no call that the supervisor has received: the thread falls into disk sleep instead. */
+static bool is_received(const struct syncer *syncer)
 {
-    int fd = opened("big", O_RDWR | O_CREAT);
-    static char bytes[1 << 16] = {1};
-
-    for (int i = 0; i < 500; i++)
-        must(write(fd, bytes, sizeof bytes) == sizeof bytes, "write");
-    for (int i = 0; i < 40; i++) {
-        must(pwrite(fd, &i, sizeof i, i * 4096) == sizeof i, "pwrite");
-        must(!fsync(fd), "fsync of the big file");
-    }
-    enough = true;
-    return unused;
+    return syncer->number && state_of(syncer->number) == 'D';
 }
 
-/* Signals interrupt no fsync, also while the supervisor is busy with another. */
-static void signals(void)
+/* The small file's sync is received while the supervisor is busy with the large one's. */
+static void received(void)
 {
+    struct syncer large = {.path = "large", .bytes = 64 << 20, .syncs_max = SYNCS_MAX};
+    struct syncer small = {.path = "small", .bytes = 4, .syncs_max = INT_MAX};
     struct sigaction action = {.sa_handler = handle};
-    struct itimerval often = {{0, 1000}, {0, 1000}};
-    int fd = opened("small", O_RDWR | O_CREAT);
-    pthread_t thread;
-    sigset_t alarms;
+    bool both_received = false;
 
-    sigemptyset(&alarms);
-    sigaddset(&alarms, SIGALRM);
-    sigaction(SIGALRM, &action, NULL);
-    pthread_sigmask(SIG_BLOCK, &alarms, NULL);
-    pthread_create(&thread, NULL, sync_much, NULL);
-    pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
-    setitimer(ITIMER_REAL, &often, NULL);
-    for (int i = 0; !enough; i++) {
-        must(pwrite(fd, &i, sizeof i, 0) == sizeof i, "pwrite");
-        must(!fsync(fd), "fsync %d", i);
+    sigemptyset(&interruptions);
+    sigaddset(&interruptions, SIGUSR1);
+    sigaction(SIGUSR1, &action, NULL);
+    pthread_create(&large.thread, NULL, sync_often, &large);
+    pthread_create(&small.thread, NULL, sync_often, &small);
+    while (!enough) {
+        int syncs = large.syncs;
+
+        pthread_kill(large.thread, SIGUSR1);
+        pthread_kill(small.thread, SIGUSR1);
+        both_received = is_received(&large) && is_received(&small) && is_received(&large) && large.syncs == syncs;
+        enough = enough || both_received;
     }
-    pthread_join(thread, NULL);
+    pthread_join(large.thread, NULL);
+    pthread_join(small.thread, NULL);
+    must(both_received, "a sync was received only when another had ended");
 }
 
 static const struct {
@@ -400,7 +424,7 @@ static const struct {
     {"nameless", nameless},
     {"large-appends", large_appends},
     {"half-there", half_there},
-    {"signals", signals},
+    {"received", received},
 };
 
 int main(int count, char **words)
