@@ -22,6 +22,8 @@ static void take_option(struct options *options, const char *argument)
 {
     if (!strncmp(argument, "--seed=", 7))
         options->seed = strtoull(argument + 7, NULL, 10);
+    else if (!strcmp(argument, "--once"))
+        options->once = true;
     else if (!strcmp(argument, "--verbose"))
         options->verbose = true;
     else if (!take(argument, "--runs=", &options->runs) && !take(argument, "--operations=", &options->operations) &&

@@ -10,7 +10,7 @@ struct options {
     const char *nvrtl, *workload; /* absolute */
     uint64_t seed;                /* printed; of the clock if none is given */
     unsigned runs, operations, every, first, last, step;
-    bool verbose;
+    bool verbose, once;
 };
 
 void options_parse(struct options *options, int argc, char **argv);

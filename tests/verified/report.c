@@ -8,6 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Where the supervisor could not tell its folder, it shows whole paths. */
+static const char *relative(const char *file)
+{
+    const char *inside = file && *file == '/' ? strstr(file, "/files/") : NULL;
+
+    return inside ? inside + strlen("/files/") : file ? file : "?";
+}
+
 static struct model_finding *place_of(struct model_finding *findings, size_t *count, const char *file, const char *rule)
 {
     struct model_finding *finding = findings;
@@ -36,7 +44,7 @@ size_t report_read(const char *path, struct model_finding *findings)
         const char *rule = json_string_value(json_object_get(item, "rule"));
         const char *severity = json_string_value(json_object_get(item, "severity"));
         size_t offset = (size_t)json_integer_value(json_object_get(item, "offset"));
-        struct model_finding *finding = place_of(findings, &count, file ? file : "?", rule);
+        struct model_finding *finding = place_of(findings, &count, relative(file), rule);
 
         if (*finding->severity != 'e')
             snprintf(finding->severity, sizeof finding->severity, "%s", severity);
@@ -109,4 +117,14 @@ int report_compare(const struct model *model, const char *path)
         session_fail("there must be no finding");
     }
     return status;
+}
+
+bool report_not_seen(const char *path)
+{
+    json_t *document = json_load_file(path, 0, NULL);
+    json_t *sentences = json_object_get(json_object_get(document, "summary"), "not_seen");
+    bool some = json_array_size(sentences) > 0;
+
+    json_decref(document);
+    return some;
 }

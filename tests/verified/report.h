@@ -9,5 +9,7 @@
 int report_compare(const struct model *model, const char *path);
 /* All findings of a report, those of one rule and file as one. SIZE_MAX: there is no report that can be read. */
 size_t report_read(const char *path, struct model_finding *findings);
+/* Whether the report says that something could not be seen. */
+bool report_not_seen(const char *path);
 
 #endif

@@ -41,15 +41,25 @@ static void kill_started(void)
         kill(current->nvrtl, SIGKILL);
 }
 
-static void show_messages(void)
+static void show_file(const char *path, const char *who)
 {
     char line[512];
-    FILE *messages = current ? fopen(current->messages, "r") : NULL;
+    FILE *messages = fopen(path, "r");
 
     while (messages && fgets(line, sizeof line, messages))
-        fprintf(stderr, "    nvrtl: %s", line);
+        fprintf(stderr, "    %s: %s", who, line);
     if (messages)
         fclose(messages);
+}
+
+static void show_messages(void)
+{
+    char path[128];
+
+    snprintf(path, sizeof path, "%s/hit", current ? current->base : ".");
+    show_file(path, "the call that failed");
+    if (current)
+        show_file(current->messages, "nvrtl");
 }
 
 void session_fail(const char *format, ...)
@@ -70,14 +80,8 @@ void session_fail(const char *format, ...)
 
 static void out_of_time(int number)
 {
-    static const char word[] = "FAIL: this run takes too long: ";
-
     (void)number;
-    (void)!write(2, word, sizeof word - 1);
-    (void)!write(2, context, strlen(context));
-    (void)!write(2, "\n", 1);
-    kill_started();
-    _exit(1);
+    session_fail("this run takes too long"); /* it is the end of the test in any case */
 }
 
 void session_guard(unsigned seconds)
@@ -246,7 +250,7 @@ int session_end(struct session *session)
     if (session->line >= 0)
         close(session->line);
     session->line = -1;
-    if (!is_empty(session->scratch))
+    if (!session->may_leave_scratch && !is_empty(session->scratch))
         session_fail("the scratch folder is not empty");
     return status;
 }

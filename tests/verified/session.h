@@ -19,6 +19,7 @@ struct session {
     char files[80], scratch[80], report[80], messages[80];
     int line;
     pid_t nvrtl, workload;
+    bool may_leave_scratch;
 };
 
 /* Make the folders. Everything that fails ends the test with a message. */
