@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stands between the supervisor and the C library (the linker's --wrap): the Nth call fails, once, or that function from then
- * on. NVRTL_TEST_FAIL=N or N+ (for good); the function that failed is written to the file NVRTL_TEST_FAIL_LOG.
+ * Stands between the supervisor and the C library (the linker's --wrap): the Nth call fails, once, or that function
+ * from then on. NVRTL_TEST_FAIL=N or N+ (for good); the function that failed is written to the file
+ * NVRTL_TEST_FAIL_LOG.
  */
 #include <dirent.h>
 #include <errno.h>

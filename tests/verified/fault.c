@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every call of the supervisor fails in turn, once and for good, while a small workload runs. Afterwards the files and findings
- * are exactly right; or nvrtl says why it failed, or the program was told, and nothing that was acknowledged is lost. Nothing
- * hangs, crashes or is left behind.
+ * Every call of the supervisor fails in turn, once and for good, while a small workload runs. Afterwards the files and
+ * findings are exactly right; or nvrtl says why it failed, or the program was told, and nothing that was acknowledged
+ * is lost. Nothing hangs, crashes or is left behind.
  *
  * fault NVRTL-WITH-FAILING-CALLS WORKLOAD [--seed=N] [--first=N] [--last=N] [--step=N] [--once] [--verbose]
  */

@@ -76,8 +76,8 @@ static size_t count_used(const struct model *model)
 }
 
 /*
- * In the posix model a file that moves to another folder may be nameless for a while, and is a new durable file afterwards. The
- * verifier's mapping of the old one does not follow: so files with a token stay in their folder.
+ * In the posix model a file that moves to another folder may be nameless for a while, and is a new durable file
+ * afterwards. The verifier's mapping of the old one does not follow: so files with a token stay in their folder.
  */
 static bool stays_in_folder(const struct model *model, int inode, int parent)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The reference model: files, names and lines, as a program sees them (the view) and as a power failure would leave them (the
- * durable image). Plain data, so that a copy of it is an assignment. Written from the design, not from the supervisor.
+ * The reference model: files, names and lines, as a program sees them (the view) and as a power failure would leave
+ * them (the durable image). Plain data, so that a copy of it is an assignment. Written from the design, not from the
+ * supervisor.
  */
 #ifndef NV_TEST_MODEL_H
 #define NV_TEST_MODEL_H

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the report must say if the run ended now: each file that differs, by which rule, and each name that is not durable. */
+/*
+ * What the report must say if the run ended now: each file that differs, by which rule, and each name that is not
+ * durable.
+ */
 #include "tests/verified/model.h"
 
 #include <stdio.h>

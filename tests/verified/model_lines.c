@@ -10,7 +10,10 @@ size_t model_flight_room(const struct model *model)
     return MODEL_FLIGHT - model->flight_count;
 }
 
-/* The first token that reaches so far makes the file's size (journaled: and names) durable, as MAP_SYNC's first fault does. */
+/*
+ * The first token that reaches so far makes the file's size (journaled: and names) durable, as MAP_SYNC's first fault
+ * does.
+ */
 static void reach(struct model *model, int number, size_t end)
 {
     struct model_inode *inode = &model->inodes[number];

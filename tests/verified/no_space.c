@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A disk that is full: D is a small tmpfs. The sync in the program must be told so, what was durable before stays, and the end
- * says what it could not bring in. Needs a mount namespace, so root; skipped otherwise.
+ * A disk that is full: D is a small tmpfs. The sync in the program must be told so, what was durable before stays, and
+ * the end says what it could not bring in. Needs a mount namespace, so root; skipped otherwise.
  *
  * no-space NVRTL WORKLOAD
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the driver of a test tells the workload to do: one operation a message, answered when it has returned. So the driver
- * knows at every moment what was acknowledged and what is in progress.
+ * What the driver of a test tells the workload to do: one operation a message, answered when it has returned. So the
+ * driver knows at every moment what was acknowledged and what is in progress.
  */
 #ifndef NV_TEST_OPERATION_H
 #define NV_TEST_OPERATION_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SIGKILL of the program, or of nvrtl, at random points of random operations. What was acknowledged must be in the files, what
- * was only written must not be; of the operation in progress any part may be. Nothing else may be left.
+ * SIGKILL of the program, or of nvrtl, at random points of random operations. What was acknowledged must be in the
+ * files, what was only written must not be; of the operation in progress any part may be. Nothing else may be left.
  *
  * power-failure NVRTL WORKLOAD [--seed=N] [--runs=N] [--operations=N] [--verbose]
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random operations under nvrtl check, in several threads, to a normal end. After any of them the files must be exactly the
- * model's durable image; at the end the report must name exactly what differs, and the files must hold everything.
+ * Random operations under nvrtl check, in several threads, to a normal end. After any of them the files must be exactly
+ * the model's durable image; at the end the report must name exactly what differs, and the files must hold everything.
  *
  * random-operations NVRTL WORKLOAD [--seed=N] [--runs=N] [--operations=N] [--every=N] [--verbose]
  */

@@ -223,8 +223,8 @@ static bool is_empty(const char *path)
 }
 
 /*
- * The test is the subreaper of all that nvrtl starts. After an orderly end every process is dead; when nvrtl was killed, its
- * guardian needs a moment, and ends too: so this waits until there is no child.
+ * The test is the subreaper of all that nvrtl starts. After an orderly end every process is dead; when nvrtl was
+ * killed, its guardian needs a moment, and ends too: so this waits until there is no child.
  */
 static void wait_for_the_rest(bool killed)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The program under test: does what the driver says, one operation at a time, in the thread that the driver names. Started by
- * nvrtl check with the number of its socket.
+ * The program under test: does what the driver says, one operation at a time, in the thread that the driver names.
+ * Started by nvrtl check with the number of its socket.
  */
 #include "tests/verified/operation.h"
 
