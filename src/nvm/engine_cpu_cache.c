@@ -54,7 +54,7 @@ static NTSTATUS write(const struct nv_region *region, void *destination, const v
     (void)region;
     (void)place;
     if (effect == NV_STORE)
-        memmove(destination, source, size_bytes);
+        nv_plain_write(destination, source, size_bytes);
     else if (size_bytes)
         nv_cpu->copy(destination, source, size_bytes);
     if (effect == NV_DRAIN)
@@ -69,7 +69,7 @@ static NTSTATUS fill(const struct nv_region *region, void *destination, size_t s
     (void)region;
     (void)place;
     if (effect == NV_STORE)
-        memset(destination, value, size_bytes);
+        nv_plain_fill(destination, value, size_bytes);
     else if (size_bytes)
         nv_cpu->fill(destination, value, size_bytes);
     if (effect == NV_DRAIN)

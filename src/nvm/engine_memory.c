@@ -52,7 +52,7 @@ static NTSTATUS write(const struct nv_region *region, void *destination, const v
 {
     (void)region;
     (void)place;
-    memmove(destination, source, size_bytes);
+    nv_plain_write(destination, source, size_bytes);
     if (nv_write_effect(flags) == NV_DRAIN)
         nv_cpu->fence();
     return STATUS_SUCCESS;
@@ -63,7 +63,7 @@ static NTSTATUS fill(const struct nv_region *region, void *destination, size_t s
 {
     (void)region;
     (void)place;
-    memset(destination, value, size_bytes);
+    nv_plain_fill(destination, value, size_bytes);
     if (nv_fill_effect(flags) == NV_DRAIN)
         nv_cpu->fence();
     return STATUS_SUCCESS;

@@ -56,7 +56,7 @@ static NTSTATUS write(const struct nv_region *region, void *destination, const v
 {
     NV_MEMORY_RANGE range = {destination, size_bytes};
     (void)place;
-    memmove(destination, source, size_bytes);
+    nv_plain_write(destination, source, size_bytes);
     return follow(region, &range, 1, nv_write_effect(flags));
 }
 
@@ -65,7 +65,7 @@ static NTSTATUS fill(const struct nv_region *region, void *destination, size_t s
 {
     NV_MEMORY_RANGE range = {destination, size_bytes};
     (void)place;
-    memset(destination, value, size_bytes);
+    nv_plain_fill(destination, value, size_bytes);
     return follow(region, &range, 1, nv_fill_effect(flags));
 }
 

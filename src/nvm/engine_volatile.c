@@ -48,7 +48,7 @@ static NTSTATUS write(const struct nv_region *region, void *destination, const v
     (void)region;
     (void)place;
     (void)flags;
-    memmove(destination, source, size_bytes);
+    nv_plain_write(destination, source, size_bytes);
     return STATUS_SUCCESS;
 }
 
@@ -58,7 +58,7 @@ static NTSTATUS fill(const struct nv_region *region, void *destination, size_t s
     (void)region;
     (void)place;
     (void)flags;
-    memset(destination, value, size_bytes);
+    nv_plain_fill(destination, value, size_bytes);
     return STATUS_SUCCESS;
 }
 

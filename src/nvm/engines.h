@@ -5,6 +5,8 @@
 
 #include "src/nvm/seam.h"
 
+#include <string.h>
+
 extern const struct nv_engine nv_engine_memory;
 extern const struct nv_engine nv_engine_cpu_cache;
 extern const struct nv_engine nv_engine_page_cache;
@@ -15,5 +17,18 @@ NTSTATUS nv_bind_page_cache(struct nv_region *region, const struct nv_segment *s
 
 /* The table that the environment asks for. Called by the constructor, and by tests. */
 const struct nv_seam *nv_seam_choose(void);
+
+/* Plain stores. A call with no bytes may come with a NULL, which the C library's functions must not be given. */
+static inline void nv_plain_write(void *destination, const void *source, size_t size_bytes)
+{
+    if (size_bytes)
+        memmove(destination, source, size_bytes);
+}
+
+static inline void nv_plain_fill(void *destination, uint8_t value, size_t size_bytes)
+{
+    if (size_bytes)
+        memset(destination, value, size_bytes);
+}
 
 #endif
