@@ -295,6 +295,31 @@ int nv_place_open(const struct nv_place *place, int flags, mode_t mode)
     return fd < 0 ? -errno : fd;
 }
 
+static bool has_our_root(pid_t thread)
+{
+    unsigned mask = STATX_INO | STATX_MNT_ID;
+    struct statx own, theirs;
+    char link[64];
+
+    snprintf(link, sizeof link, "/proc/%d/root", (int)thread);
+    return !statx(AT_FDCWD, "/", 0, mask, &own) && !statx(AT_FDCWD, link, 0, mask, &theirs) &&
+           own.stx_ino == theirs.stx_ino && own.stx_mnt_id == theirs.stx_mnt_id;
+}
+
+/* Without magic links, the supervisor's /proc/self leads to files of /proc alone. */
+bool nv_place_is_elsewhere(pid_t thread, const char *path, const uint64_t *devices, size_t count)
+{
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
+    int fd = path[0] == '/' ? (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how) : -1;
+    struct statx status;
+    bool elsewhere = fd >= 0 && !statx(fd, "", AT_EMPTY_PATH, STATX_INO, &status);
+
+    close_any(fd);
+    for (size_t i = 0; i < count && elsewhere; i++)
+        elsewhere = nv_statx_device(&status) != devices[i];
+    return elsewhere && has_our_root(thread);
+}
+
 void nv_place_free(struct nv_place *place)
 {
     close_any(place->fd);

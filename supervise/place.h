@@ -5,6 +5,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -24,6 +25,11 @@ int nv_place_find(struct nv_place *place, pid_t thread, int folder, const char *
 int nv_place_look(const struct nv_place *place);
 /* Open it, or make it. */
 int nv_place_open(const struct nv_place *place, int flags, mode_t mode);
+/*
+ * Whether the path is an absolute one that surely leads to none of these devices: it says so without walking, for most
+ * of what programs open.
+ */
+bool nv_place_is_elsewhere(pid_t thread, const char *path, const uint64_t *devices, size_t count);
 void nv_place_free(struct nv_place *place);
 
 #endif

@@ -104,9 +104,15 @@ static bool concerns_us(struct nv_supervisor *supervisor, const struct nv_place 
 static void copy_up(struct nv_supervisor *supervisor, pid_t thread, const struct open_request *request,
                     const char *path)
 {
+    const struct nv_image *image = &supervisor->image;
+    uint64_t devices[16];
     struct nv_place place;
     int fd = -1;
 
+    for (size_t i = 0; i < image->folder_count && i < 16; i++)
+        devices[i] = image->folders[i].device;
+    if (image->folder_count <= 16 && nv_place_is_elsewhere(thread, path, devices, image->folder_count))
+        return;
     if (nv_place_find(&place, thread, request->folder, path, request->resolve, follows(request->flags)))
         return;
     if (concerns_us(supervisor, &place, 0))
