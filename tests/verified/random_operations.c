@@ -6,48 +6,22 @@
  * random-operations NVRTL WORKLOAD [--seed=N] [--runs=N] [--operations=N] [--every=N] [--verbose]
  */
 #include "tests/verified/compare.h"
+#include "tests/verified/follow.h"
 #include "tests/verified/generate.h"
 #include "tests/verified/options.h"
-#include "tests/verified/report.h"
-#include "tests/verified/session.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
 
 static struct model model;
 
 static void one_operation(struct session *session, struct generator *generator, bool verbose)
 {
     struct operation operation;
-    int64_t result;
 
     generate_operation(generator, &model, &operation);
     if (verbose)
         session_show(&operation);
-    session_send(session, &operation);
-    if (!session_hear(session, &result))
-        session_fail("the workload is gone");
-    if (result) {
-        session_show(&operation);
-        session_fail("the operation failed: %lx", (long)result);
-    }
-    model_apply(&model, &operation);
-}
-
-static void end(struct session *session)
-{
-    struct operation operation = {.kind = OP_EXIT};
-    int status, expected;
-
-    session_send(session, &operation);
-    status = session_end(session);
-    model_persist_caches(&model);
-    expected = report_compare(&model, session->report);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != expected)
-        session_fail("nvrtl ended with %x, and must end with %d", status, expected);
-    compare_view(&model, session->files);
+    follow_operation(session, &model, &operation);
 }
 
 static void run(const struct options *options, struct session_options *how, uint64_t seed)
@@ -76,7 +50,7 @@ static void run(const struct options *options, struct session_options *how, uint
         if (!generate_number(&looks, options->every))
             compare_durable(&model, session.files);
     }
-    end(&session);
+    follow_end(&session, &model);
     session_remove(&session);
 }
 
