@@ -81,6 +81,7 @@ struct nv_report {
     uint64_t files_watched, bytes_watched, files_changed /* when the program ended, or made durable */, syncs, tokens,
         bytes_made_durable;
     double seconds;
+    bool blind;         /* the program could not be looked into: no file was judged */
     bool power_failure; /* SIGKILL: nothing was judged */
     int exit_status;    /* of the program: as a shell tells it (128 + signal) */
 

@@ -160,8 +160,16 @@ static bool finding_equal(const void *context, size_t number, const void *key)
 }
 
 /* The first range, its bytes and its words stay; a warning that becomes an error is one. */
+/* The first range is the one with the lowest offset, whichever came first. */
 static void merge(struct nv_finding *into, struct nv_finding *finding)
 {
+    if (finding->offset < into->offset) {
+        into->offset = finding->offset;
+        into->length_bytes = finding->length_bytes;
+        into->sample_bytes = finding->sample_bytes;
+        memcpy(into->view, finding->view, sizeof into->view);
+        memcpy(into->durable, finding->durable, sizeof into->durable);
+    }
     into->count += finding->count;
     into->total_bytes += finding->total_bytes;
     if (finding->severity < into->severity)
@@ -242,6 +250,8 @@ size_t nv_report_errors(const struct nv_report *report)
 
 bool nv_report_watched_nothing(const struct nv_report *report)
 {
+    if (report->blind)
+        return !report->finding_count;
     return !report->power_failure && !report->files_changed && !report->tokens && !report->syncs &&
            !report->finding_count;
 }

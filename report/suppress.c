@@ -26,7 +26,7 @@ static const char *const built_in[] = {
     "*:*lock.mdb:*", /* lmdb's table of readers: rebuilt on open */
     "*:*-shm:*",     /* sqlite3's index of its write-ahead log */
     "*:*-lock:*",
-    "name-not-flushed:*-wal:*", /* sqlite3 removes its log once it is all in the database: one that comes back changes nothing */
+    "name-not-flushed:*-wal:*", /* sqlite3's log, removed once it is all in the database: it may come back */
 };
 
 /* -- reading -- */

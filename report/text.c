@@ -365,8 +365,10 @@ void nv_report_verdict(const struct nv_report *report, FILE *out)
     static const enum nv_severity severities[] = {NV_SEVERITY_ERROR, NV_SEVERITY_WARNING, NV_SEVERITY_NOTE};
     fputs("nvrtl check: ", out);
     if (nv_report_watched_nothing(report)) {
-        fputs("nothing could be verified: no watched file was changed, nothing was synced, no token was taken; --dir "
-              "names the folder of the program's files",
+        fputs(report->blind
+                  ? "nothing could be verified: the program could not be looked into"
+                  : "nothing could be verified: no watched file was changed, nothing was synced, no token was "
+                    "taken; --dir names the folder of the program's files",
               out);
         return;
     }

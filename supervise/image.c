@@ -400,7 +400,7 @@ static int absence(int status)
     return status == -ENOTDIR || status == -ELOOP || status == -EACCES || status == -ENXIO ? -ENOENT : status;
 }
 
-/* Look through a folder of the view, and all below it, for an inode: a descriptor; -ENOENT, or why it cannot be told. */
+/* Look through a folder of the view and all below it for an inode: a descriptor; -ENOENT, or why it cannot be told. */
 static int search_view(int parent, const char *name, const struct nv_object *object)
 {
     int found = -ENOENT, fd = open_in(parent, name, O_RDONLY | O_DIRECTORY);

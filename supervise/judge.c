@@ -356,6 +356,8 @@ static bool is_removed(const struct nv_object *object)
 /* Why a file is left out; NULL: it is judged. */
 static const char *why_not(const struct nv_supervisor *supervisor, const struct nv_object *object, const char *relative)
 {
+    if (supervisor->image.blind)
+        return "it may have been made durable unseen";
     if (object->contested)
         return "another program changed it during the run, too: its version stays";
     if (object->foreign)
@@ -506,8 +508,11 @@ static int judge_names(struct nv_supervisor *supervisor, const struct nv_changes
             continue;
         if (!at_stake(supervisor, path) || change->object->excluded)
             continue;
-        supervisor->report->files_changed += !change->object->unjudged;
-        if (change->kind == NV_NAME_NEW)
+        supervisor->report->files_changed += !change->object->unjudged && !supervisor->image.blind;
+        if (supervisor->image.blind)
+            status =
+                nv_report_leave_out(supervisor->report, path, "it may have been made durable unseen") ? 0 : -ENOMEM;
+        else if (change->kind == NV_NAME_NEW)
             status = judge_new_name(supervisor, change, path);
         else if (change->object->wanted != supervisor->image.listing && !replaced(changes, change))
             status = report_name(supervisor, change, path, "it was removed, and a power failure may bring it back",
@@ -596,6 +601,7 @@ int nv_judge(struct nv_supervisor *supervisor)
     int status = nv_finish_persistent_caches(supervisor);
 
     image->adopt_views = true;
+    supervisor->report->blind = image->blind;
     nv_names_mark_all(image);
     if (!status)
         status = nv_names_notice(image);

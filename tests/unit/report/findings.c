@@ -15,7 +15,7 @@ static void equal_findings_are_one(void **state)
     struct nv_report *report = nv_report_new();
     for (uint64_t i = 0; i < 3; i++) {
         struct nv_finding *finding = nv_sample_finding(NV_RULE_NOT_FLUSHED, "a", "program", "library");
-        finding->offset = 100 * (i + 1);
+        finding->offset = 100 * ((i + 1) % 3 + 1); /* 200, 300, 100 */
         finding->length_bytes = finding->total_bytes = 8 + i;
         nv_stack_push(&finding->write_stack, "caller", i); /* further out: no part of the place */
         assert_true(nv_report_add(report, finding));
@@ -23,7 +23,7 @@ static void equal_findings_are_one(void **state)
     assert_int_equal(report->finding_count, 1);
     assert_int_equal(report->findings[0]->count, 3);
     assert_int_equal(report->findings[0]->offset, 100);
-    assert_int_equal(report->findings[0]->length_bytes, 8);
+    assert_int_equal(report->findings[0]->length_bytes, 10);
     assert_int_equal(report->findings[0]->total_bytes, 27);
     nv_report_free(report);
 }
@@ -179,6 +179,18 @@ static void nothing_watched_is_told_from_clean(void **state)
     nv_report_free(report);
 }
 
+static void a_blind_run_verified_nothing(void **state)
+{
+    (void)state;
+    struct nv_report *report = nv_report_new();
+    report->blind = true;
+    report->syncs = report->tokens = report->files_changed = 1;
+    assert_true(nv_report_watched_nothing(report));
+    assert_true(nv_report_add(report, nv_sample_finding(NV_RULE_TOKEN_MISUSE, NULL, "program", NULL)));
+    assert_false(nv_report_watched_nothing(report));
+    nv_report_free(report);
+}
+
 static void sorted_by_severity_file_and_offset(void **state)
 {
     (void)state;
@@ -243,6 +255,7 @@ int main(void)
         cmocka_unit_test(what_is_left_out_is_counted),
         cmocka_unit_test(marks_have_a_stack_of_their_own),
         cmocka_unit_test(nothing_watched_is_told_from_clean),
+        cmocka_unit_test(a_blind_run_verified_nothing),
         cmocka_unit_test(sorted_by_severity_file_and_offset),
         cmocka_unit_test(every_rule_has_its_words),
     };
