@@ -362,7 +362,7 @@ static int take_over(struct nv_image *image, struct nv_change *change, struct nv
 
     if (ftruncate(old->durable, 0) || fstat(old->durable, &status))
         return -errno;
-    if ((status.st_uid != change->owner || status.st_gid != change->group) && !geteuid() &&
+    if ((status.st_uid != change->owner || status.st_gid != change->group) && image->keeps_owners &&
         fchown(old->durable, change->owner, change->group))
         return -errno;
     if (((status.st_mode ^ change->mode) & 07777) && fchmod(old->durable, change->mode & 07777))

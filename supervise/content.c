@@ -351,6 +351,21 @@ void nv_content_copy_attributes(int from, int to)
     copy_attributes(from, to, false);
 }
 
+/* What the run has not changed stays as it is: the view may not be able to express it. */
+static bool mode_changed(const struct nv_object *object, const struct stat *view, const struct stat *durable)
+{
+    return ((view->st_mode ^ durable->st_mode) & 07777) && !(object->initial && view->st_mode == object->view_mode);
+}
+
+static bool time_changed(const struct nv_object *object, const struct stat *view, const struct stat *durable)
+{
+    uint64_t now = (uint64_t)view->st_mtim.tv_sec * 1000000000u + (uint64_t)view->st_mtim.tv_nsec;
+
+    if (view->st_mtim.tv_sec == durable->st_mtim.tv_sec && view->st_mtim.tv_nsec == durable->st_mtim.tv_nsec)
+        return false;
+    return object->written || !object->initial || now != object->view_change_ns;
+}
+
 int nv_content_attributes(struct nv_image *image, struct nv_object *object, bool times)
 {
     struct stat view, durable;
@@ -360,15 +375,15 @@ int nv_content_attributes(struct nv_image *image, struct nv_object *object, bool
         return from < 0 ? from : to;
     if (fstat(from, &view) || fstat(to, &durable))
         return -errno;
-    if (!geteuid() && (view.st_uid != durable.st_uid || view.st_gid != durable.st_gid) &&
+    if (image->keeps_owners && (view.st_uid != durable.st_uid || view.st_gid != durable.st_gid) &&
         (fchown(to, view.st_uid, view.st_gid) || fstat(to, &durable))) /* which may clear bits of the mode */
         return -errno;
-    if ((view.st_mode ^ durable.st_mode) & 07777 && fchmod(to, view.st_mode & 07777))
+    if (mode_changed(object, &view, &durable) && fchmod(to, view.st_mode & 07777))
         return -errno;
     copy_attributes(from, to, true);
-    if (times && (view.st_mtim.tv_sec != durable.st_mtim.tv_sec || view.st_mtim.tv_nsec != durable.st_mtim.tv_nsec) &&
-        futimens(to, (struct timespec[]){view.st_atim, view.st_mtim}))
-        return -errno;
+    if (times && time_changed(object, &view, &durable) &&
+        futimens(to, (struct timespec[]){view.st_atim, view.st_mtim}) && errno != EPERM)
+        return -errno; /* EPERM: the file is another's; it has the time of our writing, as after any other's */
     return 0;
 }
 

@@ -57,6 +57,7 @@ struct nv_object {
     uint64_t real_change_ns; /* mtime of the durable file, when the run last wrote it; 0: never */
     uint64_t view_change_ns; /* mtime of the view's, when both were last equal */
     uint64_t real_bytes;     /* and the size */
+    mode_t view_mode;        /* of an initial one: as the view could express it, when the run began */
     bool written;            /* the run has changed the durable file */
     bool same;               /* at the end: judged, and equal in both images */
     bool foreign;            /* another program has changed the durable file */
@@ -87,6 +88,7 @@ struct nv_image {
     size_t object_buckets, entry_buckets, object_count, entry_count;
     size_t descriptors, descriptors_max;
 
+    bool keeps_owners;  /* the view tells owners apart: what it says of them is meant */
     bool inodes_return; /* an inode number may be used again: the birth time tells files apart */
 
     int notify; /* inotify */

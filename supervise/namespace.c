@@ -40,7 +40,7 @@ static long read_number(const char *path, long otherwise)
     return strtol(text, NULL, 10);
 }
 
-static int refuse(char *error, size_t error_bytes, int number)
+static int refuse(const struct nv_view_context *context, int number)
 {
     const char *hint = "a container must allow it: with Docker, run with --privileged, or with "
                        "--cap-add=SYS_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined";
@@ -51,9 +51,13 @@ static int refuse(char *error, size_t error_bytes, int number)
         hint = "an administrator allows it by: sysctl user.max_user_namespaces=10000";
     else if (!read_number("/proc/sys/user/max_mnt_namespaces", 1))
         hint = "an administrator allows it by: sysctl user.max_mnt_namespaces=10000";
+    else if (number == EMFILE || number == ENFILE)
+        hint = "raise the limit of open files (ulimit -n)";
+    else if (number == ENOMEM)
+        hint = "memory is short";
     else if (read_number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", 0))
         hint = "an administrator allows it by: sysctl kernel.apparmor_restrict_unprivileged_userns=0";
-    snprintf(error, error_bytes, "cannot make a mount namespace (%s); %s", strerror(number), hint);
+    snprintf(context->error, context->error_bytes, "cannot make a mount namespace (%s); %s", strerror(number), hint);
     return -1;
 }
 
@@ -73,22 +77,25 @@ static int map_user(uid_t user, gid_t group)
     return write_file("/proc/self/gid_map", text);
 }
 
-int nv_namespace_enter(char *error, size_t error_bytes)
+int nv_namespace_enter(struct nv_view_context *context)
 {
     uid_t user = geteuid();
     gid_t group = getegid();
     int status;
 
+    context->image->keeps_owners = !user;
     if (unshare(CLONE_NEWNS)) {
         if (errno != EPERM)
-            return refuse(error, error_bytes, errno);
+            return refuse(context, errno);
+        context->image->keeps_owners = false;
+        nv_live_list_fifos(&context->live);
         if (unshare(CLONE_NEWUSER | CLONE_NEWNS))
-            return refuse(error, error_bytes, errno);
+            return refuse(context, errno);
         status = map_user(user, group);
         if (status)
-            return refuse(error, error_bytes, -status);
+            return refuse(context, -status);
     }
     if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
-        return refuse(error, error_bytes, errno);
+        return refuse(context, errno);
     return 0;
 }

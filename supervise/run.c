@@ -195,14 +195,14 @@ static int prepare(struct run *run)
     status = prepare_folders(run);
     if (status)
         return status;
-    if (nv_namespace_enter(run->error, run->error_bytes))
-        return 125;
     run->view = (struct nv_view_context){.image = &supervisor->image,
                                          .report = supervisor->report,
                                          .options = supervisor->options,
                                          .error = run->error,
                                          .error_bytes = run->error_bytes,
                                          .signals = &run->signals};
+    if (nv_namespace_enter(&run->view))
+        return 125;
     status = make_view(run);
     if (status)
         return status;

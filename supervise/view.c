@@ -4,15 +4,16 @@
  * gaps. An overlay serves for folders that are too large to copy. nv_run calls it before the program starts.
  */
 #include "supervise/view.h"
+#include "supervise/copy.h"
+#include "supervise/live.h"
+#include "supervise/room.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/random.h>
 #include <sys/statvfs.h>
@@ -22,10 +23,11 @@
 #define COPY_FILES_MAX ((uint64_t)200000)
 enum { COPY_PART_OF_FREE = 2 };
 
-/* The first name of each file that has several. */
-struct nv_links {
-    struct nv_links *next;
-    uint64_t inode;
+/* Files that have several names, by their inode in the files themselves. */
+enum { LINK_BUCKETS = 16384 };
+struct nv_link {
+    struct nv_link *next;
+    uint64_t device, inode;
     struct nv_object *object;
 };
 
@@ -34,6 +36,7 @@ static int fail(struct nv_view_context *context, const char *what, const char *p
     snprintf(context->error, context->error_bytes, "cannot %s %s: %s%s", what, path, strerror(number),
              number == ENOSPC && !context->options->scratch
                  ? "; the view does not fit in memory: name a folder on a disk with --scratch"
+             : number == EFBIG ? "; the limit of file sizes (ulimit -f) is too low for it"
              : number == EXDEV
                  ? "; an overlay does not serve here: use --view=copy, with --scratch if the folder is large"
                  : "");
@@ -50,116 +53,6 @@ bool nv_view_interrupted(struct nv_view_context *context)
     return context->interrupted;
 }
 
-/* ---- copying one node ---- */
-
-static int copy_extent(struct nv_view_context *context, int from, int to, off_t start, off_t end)
-{
-    struct nv_image *image = context->image;
-
-    while (start < end) {
-        size_t want = (size_t)(end - start) < NV_CHUNK_BYTES ? (size_t)(end - start) : NV_CHUNK_BYTES;
-        ssize_t got = pread(from, image->buffers, want, start);
-
-        if (nv_view_interrupted(context))
-            return -EINTR;
-        if (got < 0)
-            return -errno;
-        if (!got)
-            return 0;
-        for (ssize_t at = 0; at < got;) {
-            ssize_t put = pwrite(to, (char *)image->buffers + at, (size_t)(got - at), start + at);
-
-            if (put < 0)
-                return -errno;
-            at += put;
-        }
-        start += got;
-    }
-    return 0;
-}
-
-static int copy_bytes(struct nv_view_context *context, int from, int to, off_t size)
-{
-    off_t start = 0;
-
-    if (!ioctl(to, FICLONE, from))
-        return 0;
-    if (ftruncate(to, size))
-        return -errno;
-    while (start < size) {
-        off_t data = lseek(from, start, SEEK_DATA), hole;
-        int status;
-
-        if (data < 0 && errno == ENXIO)
-            return 0;
-        if (data < 0)
-            data = start;
-        hole = lseek(from, data, SEEK_HOLE);
-        if (hole < 0)
-            hole = size;
-        status = copy_extent(context, from, to, data, hole);
-        if (status)
-            return status;
-        start = hole;
-    }
-    return 0;
-}
-
-static int copy_file(struct nv_view_context *context, int real, int view, const char *name, const struct stat *status)
-{
-    int result, to, from = openat(real, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-
-    if (from < 0)
-        return -errno;
-    to = openat(view, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    result = to < 0 ? -errno : copy_bytes(context, from, to, status->st_size);
-    if (!result && !geteuid() && fchown(to, status->st_uid, status->st_gid))
-        result = -errno;
-    if (!result &&
-        (fchmod(to, status->st_mode & 07777) || futimens(to, (struct timespec[]){status->st_atim, status->st_mtim})))
-        result = -errno;
-    if (!result)
-        nv_content_copy_attributes(from, to);
-    close(from);
-    if (to >= 0)
-        close(to);
-    return result;
-}
-
-static int copy_link(int real, int view, const char *name)
-{
-    char target[PATH_MAX];
-    ssize_t length = readlinkat(real, name, target, sizeof target - 1);
-
-    if (length < 0)
-        return -errno;
-    target[length] = 0;
-    return symlinkat(target, view, name) ? -errno : 0;
-}
-
-/* What cannot be copied (a socket, a device, a file that the caller holds open) is the same node in both images. */
-static int mount_through(int real, int view, const char *name, const struct stat *status)
-{
-    char from_path[64], to_path[64];
-    mode_t type = S_ISDIR(status->st_mode) ? S_IFDIR : S_IFREG;
-    int result = 0, to = -1, from = openat(real, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-
-    if (from < 0)
-        return -errno;
-    if ((type == S_IFDIR ? mkdirat(view, name, 0700) : mknodat(view, name, S_IFREG | 0600, 0)) && errno != EEXIST)
-        result = -errno;
-    if (!result && (to = openat(view, name, O_PATH | O_NOFOLLOW | O_CLOEXEC)) < 0)
-        result = -errno;
-    snprintf(from_path, sizeof from_path, "/proc/self/fd/%d", from);
-    snprintf(to_path, sizeof to_path, "/proc/self/fd/%d", to);
-    if (!result && mount(from_path, to_path, NULL, MS_BIND | MS_REC, NULL))
-        result = -errno;
-    close(from);
-    if (to >= 0)
-        close(to);
-    return result;
-}
-
 /* ---- taking a folder in ---- */
 
 static int take_folder(struct nv_view_context *context, struct nv_object *folder, int real, int view, const char *path);
@@ -172,67 +65,109 @@ static bool is_held(const struct nv_view_context *context, const struct stat *st
     return false;
 }
 
-static struct nv_object *linked_before(const struct nv_view_context *context, const struct stat *status)
+static struct nv_link **link_bucket(const struct nv_view_context *context, const struct stat *status)
 {
-    if (status->st_nlink > 1 && !S_ISDIR(status->st_mode))
-        for (const struct nv_links *link = context->links; link; link = link->next)
-            if (link->inode == status->st_ino)
-                return link->object;
+    return &context->links[status->st_ino % LINK_BUCKETS];
+}
+
+/*
+ * The file, when it is in this folder's view under another name. Views of two folders cannot have the same file: what
+ * is one file behind them are two.
+ */
+static struct nv_object *linked_before(const struct nv_view_context *context, const struct nv_folder *folder,
+                                       const struct stat *status)
+{
+    if (status->st_nlink < 2 || S_ISDIR(status->st_mode))
+        return NULL;
+    for (const struct nv_link *link = *link_bucket(context, status); link; link = link->next) {
+        if (link->inode != status->st_ino || link->device != status->st_dev)
+            continue;
+        if (link->object->folder == folder)
+            return link->object;
+        (void)nv_report_not_seen(context->report,
+                                 "what is written to a file with names in two folders, under its other name");
+    }
     return NULL;
 }
 
-static int remember_links(struct nv_view_context *context, const struct stat *status, struct nv_object *object)
+static int remember_link(struct nv_view_context *context, const struct stat *status, struct nv_object *object)
 {
-    struct nv_links *link;
+    struct nv_link **bucket = link_bucket(context, status), *link;
 
-    if (status->st_nlink < 2 || S_ISDIR(status->st_mode))
+    if (status->st_nlink < 2 || S_ISDIR(status->st_mode) || object->excluded)
         return 0;
     link = malloc(sizeof *link);
     if (!link)
         return -ENOMEM;
-    *link = (struct nv_links){context->links, status->st_ino, object};
-    context->links = link;
+    *link = (struct nv_link){*bucket, status->st_dev, status->st_ino, object};
+    *bucket = link;
     return 0;
 }
 
+static void forget_links(struct nv_view_context *context)
+{
+    for (size_t i = 0; context->links && i < LINK_BUCKETS; i++)
+        for (struct nv_link *link = context->links[i], *next; link; link = next) {
+            next = link->next;
+            free(link);
+        }
+    free(context->links);
+    context->links = NULL;
+}
+
 /* Why a node is mounted through instead of being copied; NULL when it is not. */
-static const char *not_at_stake(const struct nv_view_context *context, const struct stat *status, dev_t device)
+static const char *not_at_stake(struct nv_view_context *context, int real, const char *name, const struct stat *status,
+                                dev_t device)
 {
     if (status->st_dev != device)
         return "another file system is mounted there";
     if (S_ISREG(status->st_mode) && is_held(context, status))
-        return "open in the program that started nvrtl";
-    if (S_ISREG(status->st_mode) || S_ISDIR(status->st_mode) || S_ISLNK(status->st_mode))
+        return "open in the program that started nvrtl; it cannot be renamed or removed";
+    if (S_ISDIR(status->st_mode))
+        return faccessat(real, name, R_OK | X_OK, AT_EACCESS) ? "it may not be read" : NULL;
+    if (S_ISREG(status->st_mode) || S_ISLNK(status->st_mode))
         return NULL;
-    return "not a regular file";
+    if (S_ISSOCK(status->st_mode))
+        return nv_live_socket(&context->live, name) ? "a socket that is bound; it cannot be renamed or removed" : NULL;
+    if (S_ISFIFO(status->st_mode))
+        return nv_live_fifo(&context->live, status) ? "a fifo that is open; it cannot be renamed or removed" : NULL;
+    return "not a regular file; it cannot be renamed or removed";
 }
 
 /* Put the node into the view. In an overlay it is there already. */
-static int put_node(struct nv_view_context *context, int real, int view, const char *name, const struct stat *status)
+static int put_node(struct nv_view_context *context, const struct nv_folder *folder, int real, int view,
+                    const char *name, const struct stat *status)
 {
-    const struct nv_object *before = linked_before(context, status);
+    const struct nv_object *before = linked_before(context, folder, status);
     char path[PATH_MAX];
 
     if (context->overlay)
         return 0;
-    if (before) {
-        if (nv_object_path(before, path, sizeof path) < 0)
-            return -ENAMETOOLONG;
-        return linkat(before->folder->view, path, view, name, 0) ? -errno : 0;
-    }
-    if (S_ISDIR(status->st_mode))
-        return mkdirat(view, name, 0700) ? -errno : 0;
-    if (S_ISLNK(status->st_mode))
-        return copy_link(real, view, name);
-    return copy_file(context, real, view, name, status);
+    if (!before)
+        return nv_copy_node(context, real, view, name, status);
+    if (nv_object_path(before, path, sizeof path) < 0)
+        return -ENAMETOOLONG;
+    return linkat(folder->view, path, view, name, 0) ? -errno : 0;
 }
 
-static void remember_times(struct nv_object *object, const struct stat *real, const struct statx *view)
+static void remember(struct nv_object *object, const struct stat *real, const struct statx *view)
 {
     object->initial = true;
+    object->view_mode = view->stx_mode;
     object->real_change_ns = (uint64_t)real->st_mtim.tv_sec * 1000000000u + (uint64_t)real->st_mtim.tv_nsec;
     object->real_bytes = (uint64_t)real->st_size;
     object->view_change_ns = (uint64_t)view->stx_mtime.tv_sec * 1000000000u + view->stx_mtime.tv_nsec;
+}
+
+/* Of a folder, when all is in it. */
+static int remember_again(struct nv_object *folder, const struct stat *real, int view)
+{
+    struct statx in_view;
+
+    if (statx(view, "", AT_EMPTY_PATH, NV_STATX_MASK, &in_view))
+        return -errno;
+    remember(folder, real, &in_view);
+    return 0;
 }
 
 static int take_node(struct nv_view_context *context, struct nv_object *folder, int view, const char *name,
@@ -253,10 +188,10 @@ static int take_node(struct nv_view_context *context, struct nv_object *folder, 
     object->new_metadata = false;
     object->excluded = excluded;
     object->durable_bytes = (uint64_t)status->st_size;
-    remember_times(object, status, &in_view);
+    remember(object, status, &in_view);
     result = nv_image_link(context->image, folder, name, object);
     if (!result)
-        result = remember_links(context, status, object);
+        result = remember_link(context, status, object);
     if (!excluded && S_ISREG(status->st_mode)) {
         context->report->files_watched++;
         context->report->bytes_watched += (uint64_t)status->st_size;
@@ -272,12 +207,14 @@ static int take_below(struct nv_view_context *context, struct nv_object *folder,
     int in_view = openat(view, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
     result = below < 0 || in_view < 0 ? -errno : take_folder(context, entry->object, below, in_view, path);
-    if (!result && !context->overlay &&
-        ((!geteuid() && fchown(in_view, status->st_uid, status->st_gid)) || fchmod(in_view, status->st_mode & 07777) ||
+    if (!result && !context->overlay && !(result = nv_copy_owner(context, in_view, status)) &&
+        (fchmod(in_view, status->st_mode & 07777) ||
          futimens(in_view, (struct timespec[]){status->st_atim, status->st_mtim})))
         result = -errno;
     if (!result && !context->overlay)
         nv_content_copy_attributes(below, in_view);
+    if (!result)
+        result = remember_again(entry->object, status, in_view);
     if (below >= 0)
         close(below);
     if (in_view >= 0)
@@ -299,16 +236,18 @@ static int take_name(struct nv_view_context *context, struct nv_object *folder, 
         return -ENAMETOOLONG;
     if (fstatat(real, name, &status, AT_SYMLINK_NOFOLLOW) || fstat(folder->folder->real, &root))
         return errno == ENOENT ? 0 : -errno;
-    why = not_at_stake(context, &status, root.st_dev);
+    why = not_at_stake(context, real, name, &status, root.st_dev);
     if (!why) {
-        result = put_node(context, real, view, name, &status);
+        result = put_node(context, folder->folder, real, view, name, &status);
+        if (result == -ENOENT)
+            return 0; /* gone meanwhile */
         if (result == -EACCES || result == -EPERM) {
             why = "it may not be read";
             result = 0;
         }
     }
     if (why) {
-        result = mount_through(real, view, name, &status);
+        result = nv_copy_through(real, view, name, &status);
         if (!result && !nv_report_leave_out(context->report, path, why))
             result = -ENOMEM;
     }
@@ -339,62 +278,20 @@ static int take_folder(struct nv_view_context *context, struct nv_object *folder
     return result;
 }
 
-/* ---- how large a folder is ---- */
-
-struct measure {
-    uint64_t bytes, files, bytes_max;
-};
-
-static uint64_t free_bytes(const struct nv_view_context *context)
-{
-    struct statvfs status;
-    char line[128];
-    uint64_t kibibytes = 0;
-    FILE *memory;
-
-    if (context->options->scratch)
-        return statvfs(context->options->scratch, &status) ? 0 : (uint64_t)status.f_bavail * status.f_frsize;
-    memory = fopen("/proc/meminfo", "re");
-    while (memory && fgets(line, sizeof line, memory) && sscanf(line, "MemAvailable: %lu", &kibibytes) != 1)
-        continue;
-    if (memory)
-        fclose(memory);
-    return kibibytes * 1024;
-}
-
-static void measure_folder(int parent, const char *name, struct measure *measure)
-{
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
-    struct dirent *item;
-    struct stat status;
-
-    if (!stream)
-        return;
-    while (measure->bytes <= measure->bytes_max && measure->files <= COPY_FILES_MAX && (item = readdir(stream))) {
-        if (!strcmp(item->d_name, ".") || !strcmp(item->d_name, "..") ||
-            fstatat(dirfd(stream), item->d_name, &status, AT_SYMLINK_NOFOLLOW))
-            continue;
-        measure->files++;
-        if (S_ISREG(status.st_mode))
-            measure->bytes += (uint64_t)status.st_blocks * 512;
-        else if (S_ISDIR(status.st_mode))
-            measure_folder(dirfd(stream), item->d_name, measure);
-    }
-    closedir(stream);
-}
+/* ---- mounting ---- */
 
 /* An overlay has gaps (it forgets which file is which), so nobody gets one without having asked for it. */
 static int choose_view(struct nv_view_context *context)
 {
-    struct measure measure = {.bytes_max = free_bytes(context) / COPY_PART_OF_FREE};
+    struct nv_measure measure = {.bytes_max = nv_room_free(context->options->scratch) / COPY_PART_OF_FREE,
+                                 .files_max = COPY_FILES_MAX};
 
     context->overlay = context->options->view == NV_VIEW_OVERLAY;
     if (context->options->view != NV_VIEW_AUTO)
         return 0;
     for (size_t i = 0; i < context->image->folder_count; i++)
-        measure_folder(context->image->folders[i].real, ".", &measure);
-    if (measure.bytes <= measure.bytes_max && measure.files <= COPY_FILES_MAX)
+        nv_measure_folder(context->image->folders[i].real, ".", &measure);
+    if (measure.bytes <= measure.bytes_max && measure.files <= measure.files_max)
         return 0;
     snprintf(context->error, context->error_bytes,
              "the files at stake are too many to copy: name less with --dir, a folder on a disk with free space with "
@@ -402,13 +299,11 @@ static int choose_view(struct nv_view_context *context)
     return -1;
 }
 
-/* ---- mounting ---- */
-
 static int mount_memory(struct nv_view_context *context, const struct nv_folder *folder, mode_t mode)
 {
     char data[64];
 
-    snprintf(data, sizeof data, "mode=%o,size=75%%,nr_inodes=0", mode & 07777u);
+    snprintf(data, sizeof data, "mode=%o,size=%lu,nr_inodes=0", mode & 07777u, nv_room_memory() / 4 * 3);
     if (!mount("nvrtl-view", folder->path, "tmpfs", 0, data))
         return 0;
     return fail(context, "mount the view over", folder->path, errno);
@@ -465,8 +360,8 @@ static int mount_view(struct nv_view_context *context, struct nv_folder *folder,
     folder->view = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder->view < 0)
         return fail(context, "open", folder->path, errno);
-    if (!context->overlay && !geteuid() && fchown(folder->view, status.st_uid, status.st_gid))
-        return fail(context, "prepare", folder->path, errno);
+    if (!context->overlay && nv_copy_owner(context, folder->view, &status))
+        return fail(context, "prepare", folder->path, EIO);
     if (!context->overlay)
         nv_content_copy_attributes(folder->real, folder->view);
     return 0;
@@ -476,6 +371,7 @@ static int take_root(struct nv_view_context *context, struct nv_folder *folder)
 {
     struct statx view;
     struct stat real;
+    int result;
 
     if (statx(folder->view, "", AT_EMPTY_PATH, NV_STATX_MASK, &view) || fstat(folder->real, &real))
         return fail(context, "read", folder->path, errno);
@@ -485,9 +381,11 @@ static int take_root(struct nv_view_context *context, struct nv_folder *folder)
     if (!folder->root)
         return fail(context, "watch", folder->path, ENOMEM);
     folder->root->new_metadata = false;
-    if (take_folder(context, folder->root, folder->real, folder->view, folder->path))
-        return -1;
-    if (!context->overlay && futimens(folder->view, (struct timespec[]){real.st_atim, real.st_mtim}))
+    result = take_folder(context, folder->root, folder->real, folder->view, folder->path);
+    if (result)
+        return *context->error ? -1 : fail(context, "read", folder->path, -result);
+    if ((!context->overlay && futimens(folder->view, (struct timespec[]){real.st_atim, real.st_mtim})) ||
+        remember_again(folder->root, &real, folder->view))
         return fail(context, "prepare", folder->path, errno);
     return nv_names_notice(context->image) ? fail(context, "watch", folder->path, EIO) : 0;
 }
@@ -564,10 +462,35 @@ static int find_held(struct nv_view_context *context)
     return 0;
 }
 
+/* A folder that may not be written is not in the view either. What the mount forbids besides must be said again. */
+static int forbid_writing(struct nv_view_context *context, const struct nv_folder *folder)
+{
+    static const struct {
+        unsigned long status, mount;
+    } flags[] = {{ST_NOSUID, MS_NOSUID},   {ST_NODEV, MS_NODEV},           {ST_NOEXEC, MS_NOEXEC},
+                 {ST_NOATIME, MS_NOATIME}, {ST_NODIRATIME, MS_NODIRATIME}, {ST_RELATIME, MS_RELATIME}};
+    unsigned long wanted = MS_REMOUNT | MS_BIND | MS_RDONLY;
+    struct statvfs real, view;
+
+    if (fstatvfs(folder->real, &real) || fstatvfs(folder->view, &view))
+        return fail(context, "read", folder->path, errno);
+    if (!(real.f_flag & ST_RDONLY))
+        return 0;
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (view.f_flag & flags[i].status)
+            wanted |= flags[i].mount;
+    if (mount(NULL, folder->path, NULL, wanted, NULL))
+        return fail(context, "make read-only the view of", folder->path, errno);
+    return 0;
+}
+
 int nv_view_make(struct nv_view_context *context)
 {
     struct nv_image *image = context->image;
 
+    context->links = calloc(LINK_BUCKETS, sizeof(struct nv_link *));
+    if (!context->links)
+        return fail(context, "make the view of", image->folders[0].path, ENOMEM);
     if (find_held(context) || make_scratch(context))
         return -1;
     for (size_t i = 0; i < image->folder_count; i++) {
@@ -579,7 +502,8 @@ int nv_view_make(struct nv_view_context *context)
         return -1;
     image->inodes_return = context->scratch && !context->overlay;
     for (size_t i = 0; i < image->folder_count; i++)
-        if (mount_view(context, &image->folders[i], i) || take_root(context, &image->folders[i]))
+        if (mount_view(context, &image->folders[i], i) || take_root(context, &image->folders[i]) ||
+            forbid_writing(context, &image->folders[i]))
             return -1;
     return 0;
 }
@@ -618,10 +542,8 @@ void nv_view_remove_scratch(const struct nv_view_context *context)
 
 void nv_view_context_free(struct nv_view_context *context)
 {
-    for (struct nv_links *link = context->links, *next; link; link = next) {
-        next = link->next;
-        free(link);
-    }
+    forget_links(context);
+    nv_live_free(&context->live);
     free(context->scratch);
     free(context->held);
 }

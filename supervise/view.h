@@ -4,6 +4,7 @@
 #define NV_VIEW_H
 
 #include "supervise/image.h"
+#include "supervise/live.h"
 #include "supervise/signals.h"
 
 struct nv_view_context {
@@ -13,7 +14,8 @@ struct nv_view_context {
     char *scratch; /* a folder under options->scratch, to be made and removed; or NULL */
     char *error;
     size_t error_bytes;
-    struct nv_links *links;
+    struct nv_link **links;
+    struct nv_live live;
     struct stat *held; /* regular files that the caller has open (its output, say): they cannot be part of the view */
     size_t held_count;
     bool overlay;
@@ -21,8 +23,11 @@ struct nv_view_context {
     int interrupted; /* the number of the signal that ended the making */
 };
 
-/* Enter a mount namespace of our own (and, for an ordinary user, a user namespace). 0 or -1 with the error text. */
-int nv_namespace_enter(char *error, size_t error_bytes);
+/*
+ * Enter a mount namespace of our own (and, for an ordinary user, a user namespace, in which owners cannot be told
+ * apart). 0 or -1 with the error text.
+ */
+int nv_namespace_enter(struct nv_view_context *context);
 
 /* Choose the scratch folder's name, for the guardian to know before there is one. 0 or -1 with the error text. */
 int nv_view_name_scratch(struct nv_view_context *context);

@@ -16,25 +16,39 @@ import unittest
 NVRTL = os.path.abspath(sys.argv[1])
 VARIANT = sys.argv[2]
 USER = 65534
-PATIENCE = 5  # seconds; nothing that works takes that long
+PATIENCE = 60  # seconds; nothing that works takes that long
 
 for variable in ('NVRTL_DOMAIN', 'NVRTL_CPU', 'NVRTL_VERIFIER_PATH'):
     os.environ.pop(variable, None)
 os.environ['LC_ALL'] = 'C'
 
 
+def skip(why):
+    print(why)
+    sys.exit(77)
+
+
+def python():
+    """One that this user may run."""
+    return next((path for path in (sys.executable, '/usr/bin/python3') if os.access(path, os.X_OK)), None)
+
+
 def become_user():
-    if VARIANT != 'user':
+    """By an exec: what a process that changed its user does is hidden from others of that user."""
+    if VARIANT != 'user' or 'RUN_AS_USER' in os.environ:
         return
     if os.geteuid():
-        print('the tests are run by an ordinary user already')
-        sys.exit(77)
+        skip('the tests are run by an ordinary user already')
     os.setgroups([])
     os.setresgid(USER, USER, USER)
     os.setresuid(USER, USER, USER)
-    if not os.access(NVRTL, os.X_OK):
-        print(f'an ordinary user cannot reach {NVRTL}')
-        sys.exit(77)
+    for path in (NVRTL, sys.argv[0]):
+        if not os.access(path, os.R_OK):
+            skip(f'an ordinary user cannot reach {path}')
+    if not python():
+        skip('there is no python that an ordinary user may run')
+    os.environ['RUN_AS_USER'] = '1'
+    os.execv(python(), [python(), *sys.argv])
 
 
 class Test(unittest.TestCase):
@@ -72,7 +86,15 @@ class Test(unittest.TestCase):
         return self.check('sh', '-euc', script, **more)
 
     def python(self, script, **more):
-        return self.check(sys.executable, '-c', script, **more)
+        return self.check(python(), '-c', script, **more)
+
+    def as_user(self, *groups):
+        """Arguments of check: as an ordinary user that has other groups, too."""
+        self.need(VARIANT == 'self' and not os.geteuid(), 'only root can be everybody')
+        reach = subprocess.run(['test', '-x', NVRTL], user=USER, group=USER, extra_groups=[])
+        self.need(reach.returncode == 0, 'an ordinary user cannot reach nvrtl')
+        self.base.chmod(0o755)
+        return {'user': USER, 'group': USER, 'extra_groups': groups}
 
     def need(self, condition, what):
         if not condition:
@@ -100,9 +122,9 @@ def end_of(stream):
         parts.append(part)
 
 
-def wait_for(condition):
+def wait_for(condition, patience=PATIENCE):
     """Until it is true, of something that cannot be waited for otherwise; false when it never is."""
-    for _ in range(PATIENCE * 1000):
+    for _ in range(patience * 1000):
         if condition():
             return True
         select.select([], [], [], 0.001)
