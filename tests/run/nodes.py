@@ -32,6 +32,25 @@ class Nodes(Test):
         self.assertTrue(stat.S_ISSOCK(os.stat('socket').st_mode))
         self.assertNotEqual(os.stat('socket').st_ino, before)
 
+    def test_a_stale_socket_with_the_name_of_a_bound_one(self):
+        with self.bind('socket'):
+            os.mkdir('below')
+            os.chdir('below')
+            self.bind('socket').close()
+            self.shell('rm socket; sync', cwd=self.folder / 'below')
+            self.assertEqual(os.listdir(), [])
+
+    def test_a_fifo_while_another_is_being_opened(self):
+        os.mkfifo(self.base / 'another')
+        reader = subprocess.Popen(['cat', 'another'], cwd=self.base)
+        self.addCleanup(end, reader)
+        place = pathlib.Path(f'/proc/{reader.pid}/wchan')
+        self.need(wait_for(lambda: place.read_text() == 'wait_for_partner', 2),
+                  'the kernel does not tell where a process waits')
+        os.mkfifo('fifo')
+        self.shell('rm fifo; sync')
+        self.assertEqual(os.listdir(), [])
+
     def test_a_stale_socket_is_renamed_and_removed_with_its_folder(self):
         for name in ('kept', 'lost'):
             os.mkdir(name)
