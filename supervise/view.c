@@ -128,7 +128,8 @@ static const char *not_at_stake(struct nv_view_context *context, int real, const
     if (S_ISREG(status->st_mode) || S_ISLNK(status->st_mode))
         return NULL;
     if (S_ISSOCK(status->st_mode))
-        return nv_live_socket(&context->live, status) ? "a socket that is bound; it cannot be renamed or removed" : NULL;
+        return nv_live_socket(&context->live, status) ? "a socket that is bound; it cannot be renamed or removed"
+                                                      : NULL;
     if (S_ISFIFO(status->st_mode))
         return nv_live_fifo(&context->live, status) ? "a fifo that is open; it cannot be renamed or removed" : NULL;
     return "not a regular file; it cannot be renamed or removed";
