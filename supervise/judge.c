@@ -471,8 +471,6 @@ static int judge_new_name(struct nv_supervisor *supervisor, const struct nv_chan
         return nv_report_leave_out(supervisor->report, relative, "the overlay lost track of it when it got a hard link")
                    ? 0
                    : -ENOMEM;
-    if (!S_ISREG(object->type) && !S_ISDIR(object->type) && !S_ISLNK(object->type))
-        return nv_report_leave_out(supervisor->report, relative, "not a regular file") ? 0 : -ENOMEM;
     if (object->names)
         return report_name(supervisor, change, relative,
                            "the file was renamed or linked, and the new name is not durable", NV_SEVERITY_ERROR);
@@ -512,6 +510,8 @@ static int judge_names(struct nv_supervisor *supervisor, const struct nv_changes
         if (supervisor->image.blind)
             status =
                 nv_report_leave_out(supervisor->report, path, "it may have been made durable unseen") ? 0 : -ENOMEM;
+        else if (!S_ISREG(change->object->type) && !S_ISDIR(change->object->type) && !S_ISLNK(change->object->type))
+            status = nv_report_leave_out(supervisor->report, path, "not a regular file") ? 0 : -ENOMEM;
         else if (change->kind == NV_NAME_NEW)
             status = judge_new_name(supervisor, change, path);
         else if (change->object->wanted != supervisor->image.listing && !replaced(changes, change))

@@ -356,8 +356,9 @@ static int end(struct run *run)
         finished = nv_finish(supervisor, path, sizeof path);
     }
     if (finished) {
-        snprintf(run->error, run->error_bytes, "cannot bring %s from the view into the files: %s",
-                 supervisor->report->power_failure ? "the memory domain's lines" : path, strerror(-finished));
+        snprintf(run->error, run->error_bytes, "cannot bring %s from the view into the files: %s%s%s",
+                 supervisor->report->power_failure ? "the memory domain's lines" : path, strerror(-finished),
+                 *supervisor->image.rescued ? "; what is missing was saved in " : "", supervisor->image.rescued);
         return 125;
     }
     if (judged || name_report(run))
