@@ -152,6 +152,8 @@ static void become_nvrtl(const struct session *session, const struct session_opt
         _exit(99);
     for (char **variable = options->environment; variable && *variable; variable++)
         putenv(*variable);
+    if (setenv("TMPDIR", where, 1)) /* what cannot be brought home is saved there, and goes with the session */
+        _exit(99);
     execv(options->nvrtl, (char **)(uintptr_t)arguments);
     _exit(99);
 }
