@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What the supervisor says: a signal's number, to be passed on, or this. */
@@ -55,7 +56,7 @@ static bool reap(int line, pid_t program)
     return ended;
 }
 
-/* Returns the next word of the supervisor; 0: it is gone. */
+/* Returns the next word of the supervisor; 0: it is gone; -1: nothing can be heard. */
 static int hear(int line, int children, pid_t *program)
 {
     for (;;) {
@@ -70,7 +71,7 @@ static int hear(int line, int children, pid_t *program)
         if (reap(line, *program))
             *program = 0;
         if (poll(wait, 2, -1) < 0 && errno != EINTR)
-            return 0;
+            return -1;
         if (!wait[0].revents)
             continue;
         got = recv(line, &word, 1, MSG_DONTWAIT);
@@ -80,23 +81,34 @@ static int hear(int line, int children, pid_t *program)
         if (got > 0)
             return word;
         if (!got || (number != EAGAIN && number != EINTR))
-            return 0;
+            return got ? -1 : 0;
     }
 }
 
-static void guard(int line, const struct nv_view_context *view, pid_t program)
+/* While it lives, it takes what vanishes from the view for removed by the program. */
+static void end_supervisor(pid_t supervisor)
+{
+    while (getppid() == supervisor) {
+        kill(supervisor, SIGKILL);
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); /* a killed process tells only its parent */
+    }
+}
+
+static void guard(int line, const struct nv_view_context *view, pid_t supervisor, pid_t program)
 {
     int children, word;
 
     harden(line);
     children = wait_for_children();
-    while ((word = hear(3, children, &program)) && word != DISMISSED)
+    while ((word = hear(3, children, &program)) > 0 && word != DISMISSED)
         if (program <= 0)
             (void)nv_signal_descendants(0, word, NULL);
         else
             (void)kill(program, word);
-    if (word)
+    if (word > 0)
         _exit(0);
+    if (word < 0)
+        end_supervisor(supervisor);
     nv_kill_descendants(0);
     nv_view_remove_scratch(view);
     _exit(0);
@@ -105,6 +117,7 @@ static void guard(int line, const struct nv_view_context *view, pid_t program)
 int nv_guardian_start(struct nv_guardian *guardian, const struct nv_view_context *view, nv_guardian_starter *starter,
                       void *context)
 {
+    pid_t supervisor = getpid();
     int ends[2];
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
@@ -120,7 +133,7 @@ int nv_guardian_start(struct nv_guardian *guardian, const struct nv_view_context
     if (!guardian->process) {
         close(ends[1]);
         (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-        guard(ends[0], view, starter ? starter(context) : 0);
+        guard(ends[0], view, supervisor, starter ? starter(context) : 0);
     }
     close(ends[0]);
     guardian->line = ends[1];
