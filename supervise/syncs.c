@@ -33,7 +33,9 @@ struct nv_folder *nv_folder_of(struct nv_supervisor *supervisor, pid_t thread, i
             continue;
         if (folder->own_device)
             return folder;
-        if (!nv_target_fd_path(thread, fd, path, sizeof path) && below(path, folder))
+        if (nv_target_fd_path(thread, fd, path, sizeof path))
+            nv_be_blind(supervisor, "files were used whose path could not be read");
+        else if (below(path, folder))
             return folder;
     }
     return NULL;
