@@ -137,6 +137,7 @@ static int64_t act_msync(const struct operation *operation, int fd)
 static int64_t act_token(const struct operation *operation, int fd)
 {
     struct slot *slot = &slots[operation->slot];
+    NVRTL_TOKEN_INFORMATION information;
     NTSTATUS status;
 
     slot->length = operation->length;
@@ -145,7 +146,10 @@ static int64_t act_token(const struct operation *operation, int fd)
     if (slot->start == MAP_FAILED)
         return -errno;
     status = RtlGetNonVolatileToken(slot->start, slot->length, &slot->token);
-    return NT_SUCCESS(status) ? 0 : status;
+    if (!NT_SUCCESS(status))
+        return status;
+    status = NvrtlQueryToken(slot->token, &information, sizeof information);
+    return !NT_SUCCESS(status) ? status : information.Verified ? 0 : -ENOTSUP;
 }
 
 static int64_t do_create(const struct operation *operation)
