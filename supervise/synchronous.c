@@ -86,6 +86,18 @@ static struct nv_folder *folder_at_stake(struct nv_supervisor *supervisor, int f
     return nv_folder_of(supervisor, getpid(), fd, status);
 }
 
+/* What nvrtl failed to do, and not the program. */
+static bool ours_ran_out(int error)
+{
+    return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EINTR;
+}
+
+static void be_blind_if_out(struct nv_supervisor *supervisor, int error)
+{
+    if (ours_ran_out(error))
+        nv_be_blind(supervisor, "nvrtl ran out of descriptors or memory while a file was used for synchronous writing");
+}
+
 /* Whether the open concerns a regular file at stake, or would make one. */
 static bool concerns_us(struct nv_supervisor *supervisor, const struct nv_place *place, uint64_t flags)
 {
@@ -93,6 +105,7 @@ static bool concerns_us(struct nv_supervisor *supervisor, const struct nv_place 
     int fd = nv_place_look(place);
     bool ours;
 
+    be_blind_if_out(supervisor, fd);
     if (fd < 0)
         return fd == -ENOENT && (flags & O_CREAT) && folder_at_stake(supervisor, place->fd, true, &status);
     ours = folder_at_stake(supervisor, fd, makes_nameless(flags), &status);
@@ -203,11 +216,6 @@ static void give(struct nv_supervisor *supervisor, const struct seccomp_notif *c
     install(supervisor, call, fd, number, request->flags & O_CLOEXEC, answer);
 }
 
-static bool ours_ran_out(int error)
-{
-    return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EINTR;
-}
-
 static void open_synchronously(struct nv_supervisor *supervisor, const struct seccomp_notif *call,
                                const struct open_request *request, const char *path, struct nv_answer *answer)
 {
@@ -218,6 +226,7 @@ static void open_synchronously(struct nv_supervisor *supervisor, const struct se
     int fd = -EMFILE,
         status = nv_place_find(&place, thread, request->folder, path, request->resolve, follows(request->flags));
 
+    be_blind_if_out(supervisor, status);
     ours = !status && concerns_us(supervisor, &place, request->flags) && nv_notify_valid(supervisor, call);
     if (ours && taken)
         fd = open_for(thread, &place, request);
@@ -273,6 +282,7 @@ int nv_synchronous_own(struct nv_supervisor *supervisor, const struct seccomp_no
         else if ((folder = nv_folder_of(supervisor, thread, fd, status)) && S_ISREG(status->stx_mode))
             nv_not_followed(supervisor, folder, status, why);
     }
+    be_blind_if_out(supervisor, own);
     if (own < 0)
         return own;
     *flags = fcntl(own, F_GETFL);
