@@ -326,6 +326,8 @@ static void large_appends(void)
         must(all[i] == 'a' || run % LARGE == 0, "an append of %d bytes was torn", LARGE);
         run = all[i] == 'a' ? run + 1 : 0;
     }
+    munmap(all, length);
+    free(large);
 }
 
 /* Memory that ends within what is to be written. */

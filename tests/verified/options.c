@@ -36,6 +36,7 @@ static void take_option(struct options *options, const char *argument)
 
 void options_parse(struct options *options, int argc, char **argv)
 {
+    static char nvrtl[PATH_MAX], workload[PATH_MAX];
     struct timespec now;
 
     if (argc < 3) {
@@ -44,8 +45,8 @@ void options_parse(struct options *options, int argc, char **argv)
     }
     clock_gettime(CLOCK_REALTIME, &now);
     options->seed = (uint64_t)now.tv_sec * 1000003u + (uint64_t)now.tv_nsec;
-    options->nvrtl = realpath(argv[1], NULL);
-    options->workload = realpath(argv[2], NULL);
+    options->nvrtl = realpath(argv[1], nvrtl);
+    options->workload = realpath(argv[2], workload);
     for (int i = 3; i < argc; i++)
         take_option(options, argv[i]);
     if (!options->nvrtl || !options->workload) {
