@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,9 +20,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static unsigned long calls, wanted;
+static atomic_ulong calls; /* by any thread */
+static unsigned long wanted;
 static bool for_good;
-static const char *failing;
+static _Atomic(const char *) failing;
 
 int __real_open64(const char *path, int flags, mode_t mode);
 
@@ -49,12 +51,12 @@ static bool fails(const char *name)
 {
     if (!wanted)
         return false;
-    if (++calls == wanted) {
+    if (atomic_fetch_add(&calls, 1) + 1 == wanted) {
         failing = name;
         tell(name);
         return true;
     }
-    return for_good && failing && !strcmp(failing, name);
+    return for_good && atomic_load(&failing) && !strcmp(atomic_load(&failing), name);
 }
 
 #define WRAP(type, name, parameters, arguments, value, number)                                                         \
