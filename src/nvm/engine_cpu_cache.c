@@ -77,18 +77,6 @@ static NTSTATUS fill(const struct nv_region *region, void *destination, size_t s
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS forget_failure(const struct nv_region *region)
-{
-    (void)region;
-    return STATUS_SUCCESS;
-}
-
-static void release(const struct nv_region *region, const void *place)
-{
-    (void)region;
-    (void)place;
-}
-
 const struct nv_engine nv_engine_cpu_cache = {
     .name = "cpu-cache",
     .domain = NvrtlDomainCpuCache,
@@ -98,6 +86,6 @@ const struct nv_engine nv_engine_cpu_cache = {
     .drain = drain,
     .write = write,
     .fill = fill,
-    .forget_failure = forget_failure,
-    .release = release,
+    .forget_failure = nv_nothing_to_forget,
+    .release = nv_nothing_to_release,
 };

@@ -12,6 +12,10 @@ extern const struct nv_engine nv_engine_cpu_cache;
 extern const struct nv_engine nv_engine_page_cache;
 extern const struct nv_engine nv_engine_volatile;
 
+/* For engines that keep nothing: see nothing.c. */
+NTSTATUS nv_nothing_to_forget(const struct nv_region *region);
+void nv_nothing_to_release(const struct nv_region *region, const void *place);
+
 /* Binds to the page-cache engine, whatever the domains are. */
 NTSTATUS nv_bind_page_cache(struct nv_region *region, const struct nv_segment *segments, size_t count);
 
