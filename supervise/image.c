@@ -349,11 +349,12 @@ int nv_object_durable(struct nv_image *image, struct nv_object *object)
     return status;
 }
 
-static bool is_object(const struct nv_object *object, int fd)
+static bool is_object(const struct nv_image *image, const struct nv_object *object, int fd)
 {
-    struct stat status;
+    struct statx status;
 
-    return !fstat(fd, &status) && status.st_ino == object->inode && status.st_dev == object->device;
+    return !statx(fd, "", AT_EMPTY_PATH, NV_STATX_MASK, &status) && status.stx_ino == object->inode &&
+           nv_statx_device(&status) == object->device && nv_image_same(image, object, &status);
 }
 
 static uint64_t nanoseconds(struct timespec time)
@@ -401,7 +402,7 @@ static int absence(int status)
 }
 
 /* Look through a folder of the view and all below it for an inode: a descriptor; -ENOENT, or why it cannot be told. */
-static int search_view(int parent, const char *name, const struct nv_object *object)
+static int search_view(const struct nv_image *image, int parent, const char *name, const struct nv_object *object)
 {
     int found = -ENOENT, fd = open_in(parent, name, O_RDONLY | O_DIRECTORY);
     DIR *stream = fd < 0 ? NULL : fdopendir(fd);
@@ -415,12 +416,12 @@ static int search_view(int parent, const char *name, const struct nv_object *obj
     while (found == -ENOENT && (errno = 0, item = readdir(stream))) {
         if (item->d_ino == object->inode) {
             found = absence(open_in(dirfd(stream), item->d_name, O_RDONLY));
-            if (found >= 0 && !is_object(object, found)) {
+            if (found >= 0 && !is_object(image, object, found)) {
                 close(found);
                 found = -ENOENT;
             }
         } else if (item->d_type == DT_DIR && strcmp(item->d_name, ".") && strcmp(item->d_name, ".."))
-            found = search_view(dirfd(stream), item->d_name, object);
+            found = search_view(image, dirfd(stream), item->d_name, object);
     }
     if (found == -ENOENT && errno)
         found = absence(-errno);
@@ -447,7 +448,7 @@ int nv_object_view(struct nv_image *image, struct nv_object *object)
         if (nv_entry_path(entry, path, sizeof path) < 0)
             continue;
         fd = open_in(object->folder->view, path, O_RDONLY);
-        if (fd >= 0 && is_object(object, fd)) {
+        if (fd >= 0 && is_object(image, object, fd)) {
             nv_object_adopt_view(image, object, fd);
             return fd;
         }
@@ -456,7 +457,7 @@ int nv_object_view(struct nv_image *image, struct nv_object *object)
         else if (absence(fd) != -ENOENT)
             return fd;
     }
-    found = search_view(object->folder->view, ".", object); /* the images may differ in every name */
+    found = search_view(image, object->folder->view, ".", object); /* the images may differ in every name */
     if (found >= 0)
         nv_object_adopt_view(image, object, found);
     return found;
