@@ -97,7 +97,7 @@ static bool next_chunk(struct side *view, struct side *durable, uint64_t also, u
     return true;
 }
 
-/* A file or a folder may be compared with nothing at all: a file that has no durable image yet. */
+/* Both sides of a file that has a durable image. */
 static int open_sides(struct nv_image *image, struct nv_object *object, struct side *view, struct side *durable)
 {
     int status = side_open(view, nv_object_view(image, object), image->buffers);
@@ -359,7 +359,7 @@ static bool mode_changed(const struct nv_object *object, const struct stat *view
 
 static bool time_changed(const struct nv_object *object, const struct stat *view, const struct stat *durable)
 {
-    uint64_t now = (uint64_t)view->st_mtim.tv_sec * 1000000000u + (uint64_t)view->st_mtim.tv_nsec;
+    uint64_t now = nv_nanoseconds(view->st_mtim);
 
     if (view->st_mtim.tv_sec == durable->st_mtim.tv_sec && view->st_mtim.tv_nsec == durable->st_mtim.tv_nsec)
         return false;

@@ -14,17 +14,6 @@
 
 /* ---- saving ---- */
 
-static bool lies_in_a_view(const struct nv_image *image, const char *path)
-{
-    for (size_t i = 0; i < image->folder_count; i++) {
-        size_t length = strlen(image->folders[i].path);
-
-        if (!strncmp(path, image->folders[i].path, length) && (path[length] == '/' || !path[length]))
-            return true;
-    }
-    return false;
-}
-
 /* A new folder that outlives the run. 0, or the reason why there is none. */
 static int make_rescue(struct nv_image *image)
 {
@@ -35,7 +24,7 @@ static int make_rescue(struct nv_image *image)
         return 0;
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         char *real = places[i] ? realpath(places[i], NULL) : NULL;
-        bool usable = real && !lies_in_a_view(image, real);
+        bool usable = real && !nv_image_holds(image, real);
 
         if (usable)
             snprintf(image->rescued, sizeof image->rescued, "%s/nvrtl-rescue.XXXXXX", real);

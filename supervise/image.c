@@ -275,6 +275,21 @@ void nv_image_unlink(struct nv_image *image, struct nv_entry *entry)
     free(entry);
 }
 
+bool nv_path_below(const char *path, const char *folder)
+{
+    size_t length = strlen(folder);
+
+    return !strncmp(path, folder, length) && (path[length] == '/' || !path[length]);
+}
+
+bool nv_image_holds(const struct nv_image *image, const char *path)
+{
+    for (size_t i = 0; i < image->folder_count; i++)
+        if (nv_path_below(path, image->folders[i].path))
+            return true;
+    return false;
+}
+
 int nv_entry_path(const struct nv_entry *entry, char *path, size_t path_bytes)
 {
     int length = nv_object_path(entry->parent, path, path_bytes);
@@ -357,7 +372,7 @@ static bool is_object(const struct nv_image *image, const struct nv_object *obje
            nv_statx_device(&status) == object->device && nv_image_same(image, object, &status);
 }
 
-static uint64_t nanoseconds(struct timespec time)
+uint64_t nv_nanoseconds(struct timespec time)
 {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
@@ -372,10 +387,10 @@ void nv_object_agree(struct nv_object *object, bool whole)
         object->real_change_ns = 0; /* not known: nothing to compare with */
         return;
     }
-    object->real_change_ns = nanoseconds(real.st_mtim);
+    object->real_change_ns = nv_nanoseconds(real.st_mtim);
     object->real_bytes = (uint64_t)real.st_size;
     if (whole && object->view >= 0 && !fstat(object->view, &view))
-        object->view_change_ns = nanoseconds(view.st_mtim);
+        object->view_change_ns = nv_nanoseconds(view.st_mtim);
 }
 
 bool nv_object_find_foreign(struct nv_image *image, struct nv_object *object)
@@ -389,9 +404,9 @@ bool nv_object_find_foreign(struct nv_image *image, struct nv_object *object)
     view = nv_object_view(image, object);
     if (durable < 0 || view < 0 || fstat(durable, &real) || fstat(view, &copy))
         return object->foreign;
-    object->foreign = object->foreign || nanoseconds(real.st_mtim) != object->real_change_ns ||
+    object->foreign = object->foreign || nv_nanoseconds(real.st_mtim) != object->real_change_ns ||
                       (uint64_t)real.st_size != object->real_bytes;
-    object->contested = object->foreign && nanoseconds(copy.st_mtim) != object->view_change_ns;
+    object->contested = object->foreign && nv_nanoseconds(copy.st_mtim) != object->view_change_ns;
     return object->foreign;
 }
 

@@ -120,6 +120,11 @@ struct nv_object *nv_image_object(struct nv_image *image, struct nv_folder *fold
 struct nv_entry *nv_image_entry(const struct nv_image *image, const struct nv_object *parent, const char *name);
 int nv_image_link(struct nv_image *image, struct nv_object *parent, const char *name, struct nv_object *object);
 void nv_image_unlink(struct nv_image *image, struct nv_entry *entry);
+/* Whether a path is the folder's or leads below it; both are absolute. */
+bool nv_path_below(const char *path, const char *folder);
+/* Whether a path leads into any folder at stake. */
+bool nv_image_holds(const struct nv_image *image, const char *path);
+uint64_t nv_nanoseconds(struct timespec time);
 /* The path of a name in its folder ("" for the root). -ENAMETOOLONG when it does not fit. */
 int nv_entry_path(const struct nv_entry *entry, char *path, size_t path_bytes);
 int nv_object_path(const struct nv_object *object, char *path, size_t path_bytes);

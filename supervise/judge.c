@@ -320,11 +320,6 @@ static int judge_content(struct nv_supervisor *supervisor, struct nv_object *obj
     return status;
 }
 
-static uint64_t nanoseconds(struct timespec time)
-{
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
 static void count_file(struct nv_report *report, const struct nv_object *object)
 {
     struct stat status;
@@ -375,7 +370,7 @@ static bool has_changed(const struct nv_object *object)
     if (object->written)
         return true;
     return object->durable >= 0 && !fstat(object->durable, &real) && !fstat(object->view, &view) &&
-           (nanoseconds(view.st_mtim) != object->view_change_ns || real.st_mode != view.st_mode);
+           (nv_nanoseconds(view.st_mtim) != object->view_change_ns || real.st_mode != view.st_mode);
 }
 
 static int judge_file(struct nv_supervisor *supervisor, struct nv_object *object, const char *relative)

@@ -45,13 +45,6 @@ static int fail(struct run *run, const char *what, int number)
 
 /* ---- preparing ---- */
 
-static bool is_below(const char *path, const char *folder)
-{
-    size_t length = strlen(folder);
-
-    return !strncmp(path, folder, length) && (path[length] == '/' || !path[length]);
-}
-
 static bool is_system_folder(const char *path)
 {
     static const char *const folders[] = {"/proc", "/sys", "/dev"};
@@ -59,7 +52,7 @@ static bool is_system_folder(const char *path)
     if (!strcmp(path, "/"))
         return true;
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
-        if (is_below(path, folders[i]) && !is_below(path, "/dev/shm"))
+        if (nv_path_below(path, folders[i]) && !nv_path_below(path, "/dev/shm"))
             return true;
     return false;
 }
@@ -81,7 +74,7 @@ static int add_folder(struct run *run, const char *name)
         return 125;
     }
     for (size_t i = 0; i < image->folder_count; i++)
-        if (is_below(path, image->folders[i].path)) {
+        if (nv_path_below(path, image->folders[i].path)) {
             free(path);
             return 0;
         }
@@ -98,7 +91,7 @@ static void merge_folders(struct nv_image *image)
         bool inside = false;
 
         for (size_t k = 0; k < image->folder_count && !inside; k++)
-            inside = k != i && image->folders[k].path && is_below(image->folders[i].path, image->folders[k].path);
+            inside = k != i && image->folders[k].path && nv_path_below(image->folders[i].path, image->folders[k].path);
         if (inside) {
             free(image->folders[i].path);
             image->folders[i].path = NULL;

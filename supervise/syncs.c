@@ -13,13 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool below(const char *path, const struct nv_folder *folder)
-{
-    size_t length = strlen(folder->path);
-
-    return !strncmp(path, folder->path, length) && (path[length] == '/' || !path[length]);
-}
-
 struct nv_folder *nv_folder_of(struct nv_supervisor *supervisor, pid_t thread, int fd, const struct statx *status)
 {
     char path[PATH_MAX];
@@ -35,7 +28,7 @@ struct nv_folder *nv_folder_of(struct nv_supervisor *supervisor, pid_t thread, i
             return folder;
         if (nv_target_fd_path(thread, fd, path, sizeof path))
             nv_be_blind(supervisor, "files were used whose path could not be read");
-        else if (below(path, folder))
+        else if (nv_path_below(path, folder->path))
             return folder;
     }
     return NULL;

@@ -155,7 +155,7 @@ static void remember(struct nv_object *object, const struct stat *real, const st
 {
     object->initial = true;
     object->view_mode = view->stx_mode;
-    object->real_change_ns = (uint64_t)real->st_mtim.tv_sec * 1000000000u + (uint64_t)real->st_mtim.tv_nsec;
+    object->real_change_ns = nv_nanoseconds(real->st_mtim);
     object->real_bytes = (uint64_t)real->st_size;
     object->view_change_ns = (uint64_t)view->stx_mtime.tv_sec * 1000000000u + view->stx_mtime.tv_nsec;
 }
@@ -391,17 +391,6 @@ static int take_root(struct nv_view_context *context, struct nv_folder *folder)
     return nv_names_notice(context->image) ? fail(context, "watch", folder->path, EIO) : 0;
 }
 
-static bool is_at_stake(const struct nv_image *image, const char *path)
-{
-    for (size_t i = 0; i < image->folder_count; i++) {
-        size_t length = strlen(image->folders[i].path);
-
-        if (!strncmp(path, image->folders[i].path, length) && (path[length] == '/' || !path[length]))
-            return true;
-    }
-    return false;
-}
-
 int nv_view_name_scratch(struct nv_view_context *context)
 {
     char *absolute;
@@ -416,7 +405,7 @@ int nv_view_name_scratch(struct nv_view_context *context)
         free(absolute);
         return fail(context, "make a folder in", context->options->scratch, errno);
     }
-    if (is_at_stake(context->image, absolute)) {
+    if (nv_image_holds(context->image, absolute)) {
         free(absolute);
         return fail(context, "keep a view of a folder in itself:", context->options->scratch, EINVAL);
     }
