@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns what is known of each file while tokens stand for it. Called by binding.c.
+ * Owns what is known of each file while tokens or handles stand for it. Called by binding.c for mapped pages, and by
+ * whoever flushes an open file.
  *
  * No descriptor is held: msync of the mapping needs none. It writes what is dirty in a range of pages, and makes the
  * device flush once, as fdatasync does for the whole file. A descriptor would have to be opened by a path that may lead
@@ -17,7 +18,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* An msync under way, on its thread's stack. */
+/* A sync under way, on its thread's stack. */
 struct sync {
     struct sync *earlier;
     struct sync *later;
@@ -37,7 +38,7 @@ struct nv_backing {
 };
 
 #define BUCKETS 256
-#define INTERRUPTIONS 100 /* msync of a network file may be interrupted; not for ever */
+#define INTERRUPTIONS 100 /* a sync of a network file may be interrupted; not for ever */
 
 static struct nv_backing *buckets[BUCKETS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of everything here; never held over a system call */
@@ -146,15 +147,22 @@ static NTSTATUS judge(int error, char *start, size_t size_bytes, bool *lost)
 
 static NTSTATUS sync_pages(char *start, size_t size_bytes, bool *lost)
 {
-    int error = 0;
-    for (int i = 0; i < INTERRUPTIONS; i++) {
+    int error = -EINTR;
+    for (int i = 0; i < INTERRUPTIONS && error == -EINTR; i++)
         error = nv_os->sync(start, size_bytes);
-        if (error != -EINTR)
-            break;
-    }
     if (error == 0)
         return STATUS_SUCCESS;
     return judge(error, start, size_bytes, lost);
+}
+
+/* A descriptor that is none, or of something that cannot be synced, says nothing of the file's data. */
+static NTSTATUS sync_file(int descriptor, enum nv_file_sync how, bool *lost)
+{
+    int error = -EINTR;
+    for (int i = 0; i < INTERRUPTIONS && error == -EINTR; i++)
+        error = nv_os->sync_file(descriptor, how == NV_SYNC_DATA);
+    *lost = error != 0 && error != -EBADF && error != -EINVAL;
+    return error == 0 ? STATUS_SUCCESS : nv_os_status(error);
 }
 
 /*
@@ -168,31 +176,52 @@ static void wait_for_others(struct nv_backing *backing)
         pthread_cond_wait(&backing->ended, &lock);
 }
 
-NTSTATUS nv_backing_sync(struct nv_backing *backing, char *start, size_t size_bytes)
+/* Refuses with the remembered failure. */
+static NTSTATUS enter(struct nv_backing *backing, struct sync *sync)
 {
-    struct sync sync;
-    bool lost = false;
     pthread_mutex_lock(&lock);
-    NTSTATUS status = backing->failure;
-    if (status != STATUS_SUCCESS) {
-        pthread_mutex_unlock(&lock);
-        return status;
-    }
-    begin(backing, &sync);
+    NTSTATUS failure = backing->failure;
+    if (failure == STATUS_SUCCESS)
+        begin(backing, sync);
     pthread_mutex_unlock(&lock);
+    return failure;
+}
 
-    status = sync_pages(start, size_bytes, &lost);
-
+/* The status of the sync, or of one beside it that has failed. */
+static NTSTATUS leave(struct nv_backing *backing, struct sync *sync, NTSTATUS status, bool lost)
+{
     pthread_mutex_lock(&lock);
     if (lost && backing->failure == STATUS_SUCCESS)
         backing->failure = status;
-    end(backing, &sync);
+    end(backing, sync);
     if (status == STATUS_SUCCESS)
         wait_for_others(backing);
     if (backing->failure != STATUS_SUCCESS)
         status = backing->failure;
     pthread_mutex_unlock(&lock);
     return status;
+}
+
+NTSTATUS nv_backing_sync(struct nv_backing *backing, char *start, size_t size_bytes)
+{
+    struct sync sync;
+    bool lost = false;
+    NTSTATUS status = enter(backing, &sync);
+    if (status != STATUS_SUCCESS)
+        return status;
+    status = sync_pages(start, size_bytes, &lost);
+    return leave(backing, &sync, status, lost);
+}
+
+NTSTATUS nv_backing_sync_file(struct nv_backing *backing, int descriptor, enum nv_file_sync how)
+{
+    struct sync sync;
+    bool lost = false;
+    NTSTATUS status = enter(backing, &sync);
+    if (status != STATUS_SUCCESS)
+        return status;
+    status = sync_file(descriptor, how, &lost);
+    return leave(backing, &sync, status, lost);
 }
 
 void nv_backing_before_fork(void)

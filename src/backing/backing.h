@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One object for each file that a token's pages come from, shared by all tokens of the file: it knows whether writing
- * the file back has failed. Linux tells of a lost page once; this object makes every later flush fail as well.
+ * One object for each file that a token's pages come from, or that is open by a handle, shared by all of them: it knows
+ * whether writing the file back has failed. Linux tells of a lost page once; this object makes every later flush fail
+ * as well.
  */
 #ifndef NV_BACKING_H
 #define NV_BACKING_H
@@ -10,7 +11,7 @@
 
 struct nv_backing;
 
-/* The object of the file, with one reference more; NULL without memory. */
+/* The object of the file (or folder, or device), with one reference more; NULL without memory. */
 struct nv_backing *nv_backing_get(uint64_t device, uint64_t inode);
 
 /*
@@ -24,6 +25,18 @@ NTSTATUS nv_backing_failure(struct nv_backing *backing);
 /* Makes the pages of the range durable. A failure is remembered, except STATUS_INVALID_PARAMETER: part of the range is
  * not mapped any more. Any thread may call it, with any reference. */
 NTSTATUS nv_backing_sync(struct nv_backing *backing, char *start, size_t size_bytes);
+
+enum nv_file_sync {
+    NV_SYNC_ALL, /* fsync */
+    NV_SYNC_DATA /* fdatasync */
+};
+
+/*
+ * Makes the open file durable. A failure is remembered, except STATUS_INVALID_HANDLE and STATUS_INVALID_DEVICE_REQUEST:
+ * the descriptor is none, or of something that cannot be synced. A file that has failed is refused with its failure.
+ * Any thread may call it, with any reference.
+ */
+NTSTATUS nv_backing_sync_file(struct nv_backing *backing, int descriptor, enum nv_file_sync how);
 
 void nv_backing_forget(struct nv_backing *backing);
 

@@ -87,6 +87,12 @@ static int os_sync(void *start, size_t size_bytes)
     return sync_pages(start, size_bytes, MS_SYNC);
 }
 
+static int os_sync_file(int descriptor, bool data_only)
+{
+    int saved = errno;
+    return (int)outcome(syscall(data_only ? SYS_fdatasync : SYS_fsync, descriptor), saved);
+}
+
 /* MS_ASYNC writes nothing on Linux; all it does is to see whether the pages are mapped. */
 static int os_check_mapped(void *start, size_t size_bytes)
 {
@@ -155,6 +161,7 @@ const struct nv_os nv_os_linux = {
     .statx = os_statx,
     .statfs = os_statfs,
     .sync = os_sync,
+    .sync_file = os_sync_file,
     .check_mapped = os_check_mapped,
     .reserve = os_reserve,
     .resize = os_resize,

@@ -44,6 +44,7 @@ struct nv_os {
     int (*statx)(const char *path, struct statx *answer);
     int (*statfs)(const char *path, struct statfs *answer);
     int (*sync)(void *start, size_t size_bytes);         /* msync(MS_SYNC) of the pages of the range */
+    int (*sync_file)(int descriptor, bool data_only);    /* fsync, or fdatasync */
     int (*check_mapped)(void *start, size_t size_bytes); /* -ENOMEM where a page is not mapped */
     void *(*reserve)(size_t size_bytes);                 /* zeroed address space, touched on use; NULL on failure */
     void *(*resize)(void *memory, size_t size_bytes);    /* realloc; what it gives is freed with free() */

@@ -120,6 +120,19 @@ static int system_sync(void *start, size_t size_bytes)
     return result;
 }
 
+static int system_sync_file(int descriptor, bool data_only)
+{
+    if (fails())
+        return -system_now.error;
+    system_now.syncs++;
+    int result = system_now.no_disk ? 0 : nv_os_linux.sync_file(descriptor, data_only);
+    if (system_now.sync_errors != 0) {
+        system_now.sync_errors -= system_now.sync_errors > 0;
+        return -system_now.sync_error;
+    }
+    return result;
+}
+
 static int system_check_mapped(void *start, size_t size_bytes)
 {
     return fails() ? -system_now.error : nv_os_linux.check_mapped(start, size_bytes);
@@ -164,6 +177,7 @@ static const struct nv_os table = {
     .statx = system_statx,
     .statfs = system_statfs,
     .sync = system_sync,
+    .sync_file = system_sync_file,
     .check_mapped = system_check_mapped,
     .reserve = system_reserve,
     .resize = system_resize,

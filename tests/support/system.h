@@ -20,7 +20,7 @@ struct system {
     long fail_at;                  /* the number of the call that fails, from 1; 0: none */
     bool for_good;                 /* every later call fails too */
     int error;                     /* with this errno */
-    int sync_error;                /* every msync fails with this errno, after the real one */
+    int sync_error;                /* every msync, fsync and fdatasync fails with this errno, after the real one */
     int sync_errors;               /* how often it does; negative: for ever */
     bool old_kernel;               /* mappings are told by text alone */
     bool no_disk;                  /* msync only counts */
