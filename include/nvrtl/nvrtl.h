@@ -3,6 +3,8 @@
 #ifndef NVRTL_NVRTL_H
 #define NVRTL_NVRTL_H
 
+#include <nvrtl/file.h>
+#include <nvrtl/filter.h>
 #include <nvrtl/nvm.h>
 #include <nvrtl/status.h>
 #include <nvrtl/types.h>

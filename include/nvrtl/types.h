@@ -45,6 +45,32 @@ typedef uint64_t ULONGLONG;
 typedef uintptr_t ULONG_PTR;
 typedef intptr_t LONG_PTR;
 typedef ULONG_PTR SIZE_T;
+typedef PVOID HANDLE, *PHANDLE;
+typedef ULONG ACCESS_MASK, *PACCESS_MASK;
+
+/* A UTF-16 code unit. wchar_t with -fshort-wchar, so that L"text" serves; else u"text" does. */
+#if __SIZEOF_WCHAR_T__ == 2
+typedef wchar_t WCHAR, *PWCHAR, *PWSTR;
+typedef const wchar_t *PCWSTR;
+#elif defined(__cplusplus)
+typedef char16_t WCHAR, *PWCHAR, *PWSTR;
+typedef const char16_t *PCWSTR;
+#else
+typedef __CHAR16_TYPE__ WCHAR, *PWCHAR, *PWSTR;
+typedef const __CHAR16_TYPE__ *PCWSTR;
+#endif
+
+typedef union _LARGE_INTEGER {
+    __extension__ struct {
+        ULONG LowPart;
+        LONG HighPart;
+    };
+    struct {
+        ULONG LowPart;
+        LONG HighPart;
+    } u;
+    LONGLONG QuadPart;
+} LARGE_INTEGER, *PLARGE_INTEGER;
 
 #ifndef TRUE
 #define TRUE 1

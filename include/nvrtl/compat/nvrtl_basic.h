@@ -65,8 +65,8 @@ typedef LONG_PTR INT_PTR, *PINT_PTR, *PLONG_PTR, SSIZE_T, *PSSIZE_T;
 typedef ULONG_PTR UINT_PTR, *PUINT_PTR, DWORD_PTR, *PDWORD_PTR, *PULONG_PTR, *PSIZE_T, KAFFINITY;
 
 /* Characters and strings. WCHAR is wchar_t, so that L"text" is a WCHAR array; libc's wide functions do not take it. */
-typedef wchar_t WCHAR, *PWCHAR, *LPWCH, *PWCH, *NWPSTR, *LPWSTR, *PWSTR;
-typedef const wchar_t *LPCWCH, *PCWCH, *LPCWSTR, *PCWSTR, *PCWCHAR;
+typedef wchar_t *LPWCH, *PWCH, *NWPSTR, *LPWSTR;
+typedef const wchar_t *LPCWCH, *PCWCH, *LPCWSTR, *PCWCHAR;
 typedef CHAR *PCHAR, *LPCH, *PCH, *NPSTR, *LPSTR, *PSTR, *PSZ;
 typedef const CHAR *LPCCH, *PCCH, *LPCSTR, *PCSTR, *PCSZ;
 
@@ -75,26 +75,13 @@ typedef UCHAR *PUCHAR;
 typedef SHORT *PSHORT;
 typedef USHORT *PUSHORT;
 typedef LONG *PLONG;
-typedef ULONG *PULONG, LOGICAL, *PLOGICAL, ACCESS_MASK, *PACCESS_MASK;
+typedef ULONG *PULONG, LOGICAL, *PLOGICAL;
 typedef LONGLONG *PLONGLONG;
 typedef ULONGLONG *PULONGLONG;
 typedef BOOLEAN *PBOOLEAN;
 typedef NTSTATUS *PNTSTATUS;
 typedef const void *PCVOID;
 typedef char CCHAR, *PCCHAR;
-typedef PVOID HANDLE, *PHANDLE;
-
-typedef union _LARGE_INTEGER {
-    __extension__ struct {
-        ULONG LowPart;
-        LONG HighPart;
-    };
-    struct {
-        ULONG LowPart;
-        LONG HighPart;
-    } u;
-    LONGLONG QuadPart;
-} LARGE_INTEGER, *PLARGE_INTEGER;
 
 typedef union _ULARGE_INTEGER {
     __extension__ struct {
@@ -181,14 +168,5 @@ static inline PVOID RtlSecureZeroMemory(PVOID Pointer, SIZE_T Size)
 #ifndef NT_ERROR
 #define NT_ERROR(status) ((((ULONG)(status)) >> 30) == 3)
 #endif
-
-/* Flags of NtFlushBuffersFileEx, one at a time. Not the numbers of IRP_MN_* in wdm.h. */
-#define FLUSH_FLAGS_FILE_DATA_ONLY 0x00000001
-#define FLUSH_FLAGS_NO_SYNC 0x00000002
-#define FLUSH_FLAGS_FILE_DATA_SYNC_ONLY 0x00000004
-#define FLUSH_FLAGS_FLUSH_AND_PURGE 0x00000008
-
-#define FILE_READ_ONLY_VOLUME 0x00080000
-#define FILE_DAX_VOLUME 0x20000000
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "ntdef.h"
 #include "ntstatus.h"
+#include <nvrtl/filter.h>
 #include <nvrtl/nvm.h>
 #include <nvrtl/verifier.h>
 
@@ -32,13 +33,5 @@ typedef UCHAR KIRQL, *PKIRQL;
 #define ASSERT(e) NT_ASSERT(e)
 #endif
 #define NT_ASSERTMSG(message, e) NT_ASSERT(e)
-
-/* The flush request, and its minor functions: one of them, not a mask. Not the numbers of FLUSH_FLAGS_*. */
-#define IRP_MJ_FLUSH_BUFFERS 0x09
-#define IRP_MN_FLUSH_AND_PURGE 0x01
-#define IRP_MN_FLUSH_DATA_ONLY 0x02
-#define IRP_MN_FLUSH_NO_SYNC 0x03
-#define IRP_MN_FLUSH_DATA_SYNC_ONLY 0x04
-#define SL_FORCE_ASYNCHRONOUS 0x01
 
 #endif

@@ -7,6 +7,7 @@
 #define NVRTL_COMPAT_WINNT_H
 
 #include "nvrtl_basic.h"
+#include <nvrtl/file.h>
 #include <nvrtl/nvm.h>
 #include <nvrtl/verifier.h>
 

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns the driver at the bottom of every stack: one function for each major function. Called through a volume. */
+#include "src/io/file.h"
+#include "src/io/thread.h"
+#include "src/io/volume.h"
+
+#include <nvrtl/status.h>
+
+static nv_request_function *const serve[IRP_MJ_MAXIMUM_FUNCTION + 1] = {NULL};
+
+NTSTATUS nv_driver_serve(struct nv_request *request)
+{
+    nv_request_function *function = request->major <= IRP_MJ_MAXIMUM_FUNCTION ? serve[request->major] : NULL;
+    return function ? function(request) : STATUS_INVALID_DEVICE_REQUEST;
+}

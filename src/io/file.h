@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* A file object: what NtCreateFile opens and a FILE_OBJECT shows of it to filters. */
+#ifndef NV_IO_FILE_H
+#define NV_IO_FILE_H
+
+#include "src/backing/backing.h"
+#include "src/io/object.h"
+
+#include <nvrtl/filter.h>
+#include <pthread.h>
+#include <stdbool.h>
+
+struct nv_volume;
+
+enum nv_file_kind { NV_FILE_DATA, NV_FILE_DIRECTORY, NV_FILE_VOLUME, NV_FILE_PIPE, NV_FILE_TERMINAL, NV_FILE_OTHER };
+
+struct nv_file {
+    struct nv_object object;
+    FILE_OBJECT shown; /* to filters */
+    enum nv_file_kind kind;
+    struct nv_volume *volume;
+    struct nv_backing *backing; /* shared with tokens; NULL where nothing can be flushed */
+    int descriptor;             /* -1 until the driver has opened it */
+    ACCESS_MASK granted;
+    ULONG options;
+    bool delete_pending;
+    pthread_mutex_t position_lock; /* of shown.CurrentByteOffset */
+};
+
+extern const struct nv_object_type nv_file_type;
+
+static inline struct nv_file *nv_file_of(FILE_OBJECT *shown)
+{
+    return (struct nv_file *)(void *)((char *)shown - offsetof(struct nv_file, shown));
+}
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* What the file plane knows of the calling thread: whether it is inside a driver, its IRQL, its regions. */
+#ifndef NV_IO_THREAD_H
+#define NV_IO_THREAD_H
+
+#include <stdint.h>
+
+struct nv_io_thread {
+    uint32_t kernel;          /* depth: inside a driver or filter, Zw calls have previous mode kernel */
+    uint32_t minifilter;      /* depth: inside a minifilter's callback */
+    uint32_t special_regions; /* depth: special kernel APCs are disabled (guarded regions) */
+    uint32_t regions;         /* depth: normal kernel APCs are disabled (critical regions) */
+    uint8_t irql;
+};
+
+extern __thread struct nv_io_thread nv_io_thread __attribute__((tls_model("initial-exec")));
+
+#endif
