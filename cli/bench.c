@@ -11,7 +11,7 @@
 #include <sys/random.h>
 
 #define SIZE_BYTES_MIN ((size_t)1 << 20)
-enum { ROUNDS = 31, ROUNDS_MAX = 10001, QUICK_ROUNDS = 3 };
+enum { ROUNDS = 31, QUICK_ROUNDS = 3 };
 #define SIZE_BYTES ((size_t)1 << 30)
 #define QUICK_SIZE_BYTES ((size_t)16 << 20)
 
@@ -102,7 +102,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         bench->options.size_bytes = size(state, argument);
         return 0;
     case OPTION_ROUNDS:
-        bench->options.rounds = (unsigned)number(state, "rounds", argument, 1, ROUNDS_MAX);
+        bench->options.rounds = (unsigned)number(state, "rounds", argument, 1, NV_BENCH_ROUNDS_MAX);
         return 0;
     case OPTION_QUICK:
         bench->options.quick = true;

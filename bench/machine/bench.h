@@ -62,8 +62,9 @@ struct nv_bench_case {
     size_t parameter; /* of prepare: bytes in which ranges lie, threads, pages */
     size_t count_max; /* operations in one sample */
     size_t counts[NV_BENCH_CONTESTANTS];
-    double *samples[NV_BENCH_CONTESTANTS];
-    double flushes[NV_BENCH_CONTESTANTS]; /* least seen in a sample; negative: not told */
+    unsigned rounds;
+    double *samples[NV_BENCH_CONTESTANTS]; /* one for each round */
+    double flushes[NV_BENCH_CONTESTANTS];  /* least seen in a sample; negative: not told */
     struct nv_bench_time times[NV_BENCH_CONTESTANTS];
 };
 
@@ -89,7 +90,9 @@ struct nv_bench {
 bool nv_bench_run(const struct nv_bench_options *options, struct nv_bench *bench, char *error, size_t error_bytes);
 void nv_bench_free(struct nv_bench *bench);
 
+enum { NV_BENCH_ROUNDS_MAX = 10001 };
 extern const char *const nv_bench_names[NV_BENCH_CONTESTANTS];
+/* The median of what `over` took in a round over what `under` took in it; 0: not measured. */
 double nv_bench_ratio(const struct nv_bench_case *test, enum nv_bench_contestant over, enum nv_bench_contestant under);
 
 void nv_bench_text(const struct nv_bench *bench, FILE *out);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the method: how many operations a sample has, rounds in random order over all pairs of case and contestant, and
- * medians. Parts add their cases; nv_bench_run is called by cli/bench.c.
+ * Owns the method: how many operations a sample has, rounds in random order over all cases, the contestants of a case
+ * side by side, and medians. Parts add their cases; nv_bench_run is called by cli/bench.c.
  */
 #include "bench/machine/parts.h"
 
@@ -51,11 +51,27 @@ void nv_bench_note(struct nv_bench *bench, const char *format, ...)
     va_end(arguments);
 }
 
+static int ascending(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+/* Sorts them. */
+static double median(double *samples, size_t count)
+{
+    qsort(samples, count, sizeof *samples, ascending);
+    return samples[count / 2];
+}
+
 double nv_bench_ratio(const struct nv_bench_case *test, enum nv_bench_contestant over, enum nv_bench_contestant under)
 {
+    double ratios[NV_BENCH_ROUNDS_MAX];
     if (!test->times[over].measured || !test->times[under].measured)
         return 0;
-    return test->times[over].median / test->times[under].median;
+    for (unsigned round = 0; round < test->rounds; round++)
+        ratios[round] = test->samples[over][round] / test->samples[under][round];
+    return median(ratios, test->rounds);
 }
 
 /* -- one pair of case and contestant -- */
@@ -84,85 +100,101 @@ static bool calibrate(const struct pair *pair, double batch_ns)
     }
 }
 
-static int ascending(const void *left, const void *right)
+static void conclude(struct nv_bench_case *test, enum nv_bench_contestant contestant)
 {
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-static void conclude(const struct pair *pair, unsigned rounds)
-{
-    double *samples = pair->test->samples[pair->contestant];
-    qsort(samples, rounds, sizeof *samples, ascending);
-    pair->test->times[pair->contestant] = (struct nv_bench_time){
+    double sorted[NV_BENCH_ROUNDS_MAX];
+    memcpy(sorted, test->samples[contestant], test->rounds * sizeof *sorted);
+    test->times[contestant] = (struct nv_bench_time){
         .measured = true,
-        .median = samples[rounds / 2],
-        .least = samples[0],
-        .most = samples[rounds - 1],
-        .device_flushes = pair->test->flushes[pair->contestant],
+        .median = median(sorted, test->rounds),
+        .least = sorted[0],
+        .most = sorted[test->rounds - 1],
+        .device_flushes = test->flushes[contestant],
     };
 }
 
 /* -- all of them -- */
 
-static struct pair *make_pairs(struct nv_bench *bench, size_t *count)
+static bool start(struct nv_bench_case *test, const struct nv_bench_options *options)
 {
-    struct pair *pairs = calloc(bench->count * NV_BENCH_CONTESTANTS, sizeof *pairs);
-    *count = 0;
-    for (size_t i = 0; pairs && i < bench->count; i++)
-        for (int contestant = 0; contestant < NV_BENCH_CONTESTANTS; contestant++) {
-            struct nv_bench_case *test = &bench->cases[i];
-            if (!test->bodies[contestant])
-                continue;
-            test->samples[contestant] = calloc(bench->options.rounds, sizeof(double));
-            if (!test->samples[contestant])
-                abort();
-            pairs[(*count)++] = (struct pair){test, (enum nv_bench_contestant)contestant};
-        }
-    if (!pairs)
-        abort();
-    return pairs;
+    double batch_ns = options->quick ? NV_BENCH_BATCH_NS / 10 : NV_BENCH_BATCH_NS;
+    test->rounds = options->rounds;
+    for (int i = 0; i < NV_BENCH_CONTESTANTS; i++) {
+        if (!test->bodies[i])
+            continue;
+        test->samples[i] = calloc(options->rounds, sizeof(double));
+        if (!test->samples[i])
+            abort();
+        if (!calibrate(&(struct pair){test, (enum nv_bench_contestant)i}, batch_ns))
+            return false;
+    }
+    return true;
 }
 
-static void shuffle(struct pair *pairs, size_t count, uint64_t *random)
+static void shuffle(int *numbers, size_t count, uint64_t *random)
 {
     for (size_t i = count; i > 1; i--) {
         size_t other = nv_bench_random(random) % i;
-        struct pair kept = pairs[i - 1];
-        pairs[i - 1] = pairs[other];
-        pairs[other] = kept;
+        int kept = numbers[i - 1];
+        numbers[i - 1] = numbers[other];
+        numbers[other] = kept;
     }
 }
 
-static const struct nv_bench_case *measure_pairs(struct nv_bench *bench, struct pair *pairs, size_t count)
+/*
+ * One round of one case: its contestants in turn, in random order, NV_BENCH_TURNS times; the median of its turns is
+ * what a contestant's round is. So close together that the machine is the same for all of them.
+ */
+static bool measure_round(struct nv_bench_case *test, unsigned round, uint64_t *random)
 {
-    uint64_t random = bench->options.seed | 1;
-    double batch_ns = bench->options.quick ? NV_BENCH_BATCH_NS / 10 : NV_BENCH_BATCH_NS;
-    for (size_t i = 0; i < count; i++)
-        if (!calibrate(&pairs[i], batch_ns))
-            return pairs[i].test;
-    for (unsigned round = 0; round < bench->options.rounds; round++) {
-        shuffle(pairs, count, &random);
+    double turns[NV_BENCH_CONTESTANTS][NV_BENCH_TURNS];
+    int order[NV_BENCH_CONTESTANTS];
+    size_t count = 0;
+    for (int i = 0; i < NV_BENCH_CONTESTANTS; i++)
+        if (test->bodies[i])
+            order[count++] = i;
+    for (int turn = 0; turn < NV_BENCH_TURNS; turn++) {
+        shuffle(order, count, random);
         for (size_t i = 0; i < count; i++) {
-            struct nv_bench_case *test = pairs[i].test;
-            enum nv_bench_contestant contestant = pairs[i].contestant;
-            double each = test->sample(test, contestant, test->counts[contestant]);
-            if (each < 0)
-                return test;
-            test->samples[contestant][round] = each;
+            enum nv_bench_contestant contestant = (enum nv_bench_contestant)order[i];
+            turns[contestant][turn] = test->sample(test, contestant, test->counts[contestant]);
+            if (turns[contestant][turn] < 0)
+                return false;
         }
     }
     for (size_t i = 0; i < count; i++)
-        conclude(&pairs[i], bench->options.rounds);
+        test->samples[order[i]][round] = median(turns[order[i]], NV_BENCH_TURNS);
+    return true;
+}
+
+static const struct nv_bench_case *measure_cases(struct nv_bench *bench, int *order)
+{
+    uint64_t random = bench->options.seed | 1;
+    for (size_t i = 0; i < bench->count; i++) {
+        order[i] = (int)i;
+        if (!start(&bench->cases[i], &bench->options))
+            return &bench->cases[i];
+    }
+    for (unsigned round = 0; round < bench->options.rounds; round++) {
+        shuffle(order, bench->count, &random);
+        for (size_t i = 0; i < bench->count; i++)
+            if (!measure_round(&bench->cases[order[i]], round, &random))
+                return &bench->cases[order[i]];
+    }
+    for (size_t i = 0; i < bench->count; i++)
+        for (int contestant = 0; contestant < NV_BENCH_CONTESTANTS; contestant++)
+            if (bench->cases[i].bodies[contestant])
+                conclude(&bench->cases[i], (enum nv_bench_contestant)contestant);
     return NULL;
 }
 
 const struct nv_bench_case *nv_bench_measure(struct nv_bench *bench)
 {
-    size_t count;
-    struct pair *pairs = make_pairs(bench, &count);
-    const struct nv_bench_case *failed = measure_pairs(bench, pairs, count);
-    free(pairs);
+    int *order = calloc(bench->count, sizeof *order);
+    if (!order)
+        abort();
+    const struct nv_bench_case *failed = measure_cases(bench, order);
+    free(order);
     return failed;
 }
 

