@@ -171,6 +171,55 @@ typedef VOID(NTAPI *PIO_APC_ROUTINE)(PVOID ApcContext, PIO_STATUS_BLOCK IoStatus
 #define FLUSH_FLAGS_FILE_DATA_SYNC_ONLY 0x00000004
 #define FLUSH_FLAGS_FLUSH_AND_PURGE 0x00000008
 
+/*
+ * Make what was written to a file durable: its data, its metadata, and, the first time, its name, if it was created or
+ * renamed by this process. On return everything that any handle or any view of the file had written before is on the
+ * device, and the device has been made to flush. A handle of a folder: the folder's entries. A handle of a volume: the
+ * whole file system. A pipe: returns when its reader has read all. A terminal: returns when the output is sent.
+ *
+ * The call is synchronous for every handle. Once a flush of a file has failed, by any handle or token, every later one
+ * fails too, until NvrtlForgetFileFailure: Linux tells of a lost page only once. Calls are checked in this order: the
+ * pointer, the handle, its type, its access. *IoStatusBlock is written when the request was made, and else left alone.
+ *
+ * STATUS_SUCCESS                done, and durable.
+ * STATUS_ACCESS_VIOLATION       IoStatusBlock is NULL or may not be written.
+ * STATUS_INVALID_HANDLE         no live handle.
+ * STATUS_OBJECT_TYPE_MISMATCH   not the handle of a file.
+ * STATUS_ACCESS_DENIED          the handle has neither FILE_WRITE_DATA nor FILE_APPEND_DATA (a folder: neither
+ *                               FILE_ADD_FILE nor FILE_ADD_SUBDIRECTORY; a pipe: not FILE_WRITE_DATA).
+ * STATUS_MEDIA_WRITE_PROTECTED  the file system is mounted for reading only.
+ * STATUS_VOLUME_DISMOUNTED      the device is gone, or the file system was shut down.
+ * STATUS_INVALID_DEVICE_REQUEST the object cannot be flushed (a socket, /dev/null).
+ * STATUS_PIPE_BROKEN            the pipe's reader has gone while the call waited for it.
+ * Other failures                the device did not take the data (STATUS_IO_DEVICE_ERROR, STATUS_DISK_FULL, ...).
+ *
+ * Source: Microsoft Learn, "NtFlushBuffersFile function (ntifs.h)"; MS-FSA 2.1.5.7.
+ */
+NVRTL_API NTSTATUS NTAPI NtFlushBuffersFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock);
+NVRTL_API NTSTATUS NTAPI ZwFlushBuffersFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock);
+
+/*
+ * NtFlushBuffersFile, or less of it. Flags is one of:
+ *
+ *   0                                as NtFlushBuffersFile
+ *   FLUSH_FLAGS_FILE_DATA_ONLY       the data is handed to the device, which is not made to flush: not durable
+ *   FLUSH_FLAGS_NO_SYNC              data and metadata, as above; here they are durable, since Linux has no lesser call
+ *   FLUSH_FLAGS_FILE_DATA_SYNC_ONLY  data and what is needed to read it (fdatasync): durable; no new name
+ *   FLUSH_FLAGS_FLUSH_AND_PURGE      as 0, then the file's clean pages are dropped from the page cache
+ *
+ * A volume takes 0 only; a folder takes neither FILE_DATA_SYNC_ONLY nor FLUSH_AND_PURGE. Parameters is NULL and
+ * ParametersSize 0.
+ *
+ * STATUS_INVALID_PARAMETER  Flags is none of these, or not for such a handle, or there are parameters. Checked last.
+ * Other statuses            as NtFlushBuffersFile.
+ *
+ * Source: Microsoft Learn, "NtFlushBuffersFileEx function (ntifs.h)".
+ */
+NVRTL_API NTSTATUS NTAPI NtFlushBuffersFileEx(HANDLE FileHandle, ULONG Flags, PVOID Parameters, ULONG ParametersSize,
+                                              PIO_STATUS_BLOCK IoStatusBlock);
+NVRTL_API NTSTATUS NTAPI ZwFlushBuffersFileEx(HANDLE FileHandle, ULONG Flags, PVOID Parameters, ULONG ParametersSize,
+                                              PIO_STATUS_BLOCK IoStatusBlock);
+
 /* -- information -- */
 
 typedef enum _FILE_INFORMATION_CLASS {
@@ -283,6 +332,110 @@ typedef struct _FILE_FS_ATTRIBUTE_INFORMATION {
 #define MEM_RESERVE 0x00002000
 
 typedef enum _SECTION_INHERIT { ViewShare = 1, ViewUnmap = 2 } SECTION_INHERIT;
+
+/*
+ * Make a section: what views of a file are mapped from. FileHandle NULL makes one of memory, MaximumSize bytes of it.
+ *
+ * MaximumSize NULL or 0 means the file's size. A file that is smaller is extended, if SectionPageProtection lets it be
+ * written. SectionPageProtection asks this of the file's handle: FILE_READ_DATA; for PAGE_READWRITE FILE_WRITE_DATA,
+ * too; for PAGE_EXECUTE* FILE_EXECUTE. AllocationAttributes is SEC_COMMIT or SEC_RESERVE, which are the same here, and
+ * may have SEC_NOCACHE, which changes nothing. The section keeps the file open; closing the section's handle leaves its
+ * views alone. ObjectAttributes may be NULL; a section has no name.
+ *
+ * STATUS_SUCCESS                    *SectionHandle is the section, with the access in DesiredAccess.
+ * STATUS_ACCESS_VIOLATION           a pointer that may not be read or written.
+ * STATUS_INVALID_PARAMETER          AllocationAttributes; or memory of no size, or of more than there can be.
+ * STATUS_INVALID_PAGE_PROTECTION    SectionPageProtection is none, or PAGE_NOACCESS.
+ * STATUS_INVALID_HANDLE             no live handle.
+ * STATUS_OBJECT_TYPE_MISMATCH       not the handle of a file.
+ * STATUS_ACCESS_DENIED              the file's handle lacks what SectionPageProtection asks for.
+ * STATUS_INVALID_FILE_FOR_SECTION   a folder, a volume, a device or a pipe; any file, with SEC_IMAGE.
+ * STATUS_MAPPED_FILE_SIZE_ZERO      the file is empty, and MaximumSize does not say otherwise.
+ * STATUS_SECTION_TOO_BIG            MaximumSize is more than the file has, and it may not be written; or more than any.
+ * STATUS_OBJECT_NAME_INVALID        ObjectAttributes has a name.
+ * STATUS_INSUFFICIENT_RESOURCES     no memory, or no handle is left.
+ * Other failures                    the file could not be extended (STATUS_DISK_FULL, ...).
+ *
+ * Source: Microsoft Learn, "NtCreateSection function (ntifs.h)".
+ */
+NVRTL_API NTSTATUS NTAPI NtCreateSection(PHANDLE SectionHandle, ACCESS_MASK DesiredAccess,
+                                         POBJECT_ATTRIBUTES ObjectAttributes, PLARGE_INTEGER MaximumSize,
+                                         ULONG SectionPageProtection, ULONG AllocationAttributes, HANDLE FileHandle);
+NVRTL_API NTSTATUS NTAPI ZwCreateSection(PHANDLE SectionHandle, ACCESS_MASK DesiredAccess,
+                                         POBJECT_ATTRIBUTES ObjectAttributes, PLARGE_INTEGER MaximumSize,
+                                         ULONG SectionPageProtection, ULONG AllocationAttributes, HANDLE FileHandle);
+
+/*
+ * Map a view of a section into this process: an ordinary shared mapping (PAGE_WRITECOPY: a private one), which
+ * RtlGetNonVolatileToken takes if it may be written. On persistent memory it is mapped with MAP_SYNC.
+ *
+ * *BaseAddress NULL: anywhere. *SectionOffset (NULL: 0) and *BaseAddress are multiples of 64 KiB; *ViewSize 0 means to
+ * the section's end. All three are set to what was mapped; *ViewSize to whole pages. ViewUnmap takes the view from a
+ * child of fork(), ViewShare leaves it there. ZeroBits, CommitSize and AllocationType may be anything that Windows
+ * takes there, and change nothing.
+ *
+ * STATUS_SUCCESS                  the view is there, until NtUnmapViewOfSection.
+ * STATUS_ACCESS_VIOLATION         a pointer that may not be read or written.
+ * STATUS_INVALID_HANDLE           no live handle; ProcessHandle is not NtCurrentProcess().
+ * STATUS_OBJECT_TYPE_MISMATCH     not the handle of a section (of a process).
+ * STATUS_ACCESS_DENIED            the section's handle lacks SECTION_MAP_READ, _WRITE or _EXECUTE for this protection.
+ * STATUS_INVALID_PAGE_PROTECTION  Win32Protect is none.
+ * STATUS_SECTION_PROTECTION       it allows what the section's own protection does not.
+ * STATUS_INVALID_PARAMETER_4      ZeroBits is more than 21.
+ * STATUS_INVALID_PARAMETER_8      InheritDisposition is neither ViewShare nor ViewUnmap.
+ * STATUS_INVALID_PARAMETER_9      AllocationType is not 0 or MEM_RESERVE for a view of a file.
+ * STATUS_MAPPED_ALIGNMENT         *SectionOffset or *BaseAddress is no multiple of 64 KiB.
+ * STATUS_INVALID_PARAMETER        *SectionOffset is past the section's end.
+ * STATUS_INVALID_VIEW_SIZE        the view would be.
+ * STATUS_CONFLICTING_ADDRESSES    something is mapped at *BaseAddress, or *BaseAddress is no address for mappings.
+ * STATUS_INSUFFICIENT_RESOURCES   no memory, or no address space.
+ *
+ * Source: Microsoft Learn, "ZwMapViewOfSection function (wdm.h)".
+ */
+NVRTL_API NTSTATUS NTAPI NtMapViewOfSection(HANDLE SectionHandle, HANDLE ProcessHandle, PVOID *BaseAddress,
+                                            ULONG_PTR ZeroBits, SIZE_T CommitSize, PLARGE_INTEGER SectionOffset,
+                                            SIZE_T *ViewSize, SECTION_INHERIT InheritDisposition, ULONG AllocationType,
+                                            ULONG Win32Protect);
+NVRTL_API NTSTATUS NTAPI ZwMapViewOfSection(HANDLE SectionHandle, HANDLE ProcessHandle, PVOID *BaseAddress,
+                                            ULONG_PTR ZeroBits, SIZE_T CommitSize, PLARGE_INTEGER SectionOffset,
+                                            SIZE_T *ViewSize, SECTION_INHERIT InheritDisposition, ULONG AllocationType,
+                                            ULONG Win32Protect);
+
+/*
+ * Unmap the view that BaseAddress lies in, at its start or anywhere inside. Nothing is flushed by it, and nothing that
+ * was written is lost but by a power failure. Tokens of the view are no longer of use, and are still to be freed.
+ *
+ * STATUS_SUCCESS               the whole view is gone.
+ * STATUS_INVALID_HANDLE        ProcessHandle is not NtCurrentProcess().
+ * STATUS_OBJECT_TYPE_MISMATCH  it is the handle of something else.
+ * STATUS_NOT_MAPPED_VIEW       no view is there.
+ *
+ * Source: Microsoft Learn, "ZwUnmapViewOfSection function (wdm.h)".
+ */
+NVRTL_API NTSTATUS NTAPI NtUnmapViewOfSection(HANDLE ProcessHandle, PVOID BaseAddress);
+NVRTL_API NTSTATUS NTAPI ZwUnmapViewOfSection(HANDLE ProcessHandle, PVOID BaseAddress);
+
+/*
+ * Write a range of a view back to its file. Windows starts the writing, and leaves the device's own cache and the
+ * file's metadata to NtFlushBuffersFile; here the range is durable on return.
+ *
+ * *RegionSize 0 means to the end of the view. *BaseAddress is rounded down and *RegionSize up to whole pages, and both
+ * are set so. A failure stays with the file, as that of a flush does.
+ *
+ * STATUS_SUCCESS               *IoStatusBlock says so too.
+ * STATUS_ACCESS_VIOLATION      a pointer that may not be read or written.
+ * STATUS_INVALID_HANDLE        ProcessHandle is not NtCurrentProcess().
+ * STATUS_OBJECT_TYPE_MISMATCH  it is the handle of something else.
+ * STATUS_NOT_MAPPED_VIEW       no view is at *BaseAddress.
+ * STATUS_INVALID_PARAMETER_2   the range goes beyond the view.
+ * Other failures               as NtFlushBuffersFile; *IoStatusBlock has the same status.
+ *
+ * Source: Microsoft Learn, "ZwFlushVirtualMemory function (ntifs.h)", "FlushViewOfFile function (memoryapi.h)".
+ */
+NVRTL_API NTSTATUS NTAPI NtFlushVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, SIZE_T *RegionSize,
+                                              PIO_STATUS_BLOCK IoStatus);
+NVRTL_API NTSTATUS NTAPI ZwFlushVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, SIZE_T *RegionSize,
+                                              PIO_STATUS_BLOCK IoStatus);
 
 NVRTL_END
 
