@@ -5,6 +5,8 @@
 
 #include <nvrtl/file.h>
 #include <nvrtl/filter.h>
+#include <nvrtl/kernel.h>
+#include <nvrtl/minifilter.h>
 #include <nvrtl/nvm.h>
 #include <nvrtl/status.h>
 #include <nvrtl/types.h>

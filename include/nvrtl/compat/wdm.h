@@ -12,13 +12,6 @@
 #include <nvrtl/nvm.h>
 #include <nvrtl/verifier.h>
 
-typedef UCHAR KIRQL, *PKIRQL;
-
-#define PASSIVE_LEVEL 0
-#define LOW_LEVEL 0
-#define APC_LEVEL 1
-#define DISPATCH_LEVEL 2
-
 /* As in a free build, unless DBG is set. */
 #define PAGED_CODE() ((void)0)
 #define PAGED_CODE_LOCKED() ((void)0)
