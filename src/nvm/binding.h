@@ -9,7 +9,7 @@
 #ifndef NV_BINDING_H
 #define NV_BINDING_H
 
-#include "src/nvm/pool.h"
+#include "src/pool/pool.h"
 #include "src/nvm/seam.h"
 
 /* NULL without memory. */

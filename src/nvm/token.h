@@ -3,7 +3,7 @@
 #ifndef NV_TOKEN_H
 #define NV_TOKEN_H
 
-#include "src/nvm/pool.h"
+#include "src/pool/pool.h"
 #include "src/nvm/seam.h"
 
 /* Makes a token for the region. `reason` lives as long as the process. NULL: no slot is left. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Slots and handles: none is given twice, every other value is refused. */
-#include "src/nvm/pool.h"
+#include "src/pool/pool.h"
 #include "src/nvm/token.h"
 #include "tests/support/memory.h"
 #include "tests/support/system.h"

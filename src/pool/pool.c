@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the slots behind handles. Called by token.c for tokens and by binding.c for what a page-cache token has pending.
- */
-#include "src/nvm/pool.h"
+/* Owns the slots behind handles. Called for tokens, for what a page-cache token has pending, and for handles of files. */
+#include "src/pool/pool.h"
 
 #include "src/os/os.h"
 
