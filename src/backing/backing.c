@@ -110,6 +110,35 @@ void nv_backing_forget(struct nv_backing *backing)
     pthread_mutex_unlock(&lock);
 }
 
+NTSTATUS nv_backing_failure_on(uint64_t device)
+{
+    NTSTATUS failure = STATUS_SUCCESS;
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < BUCKETS && failure == STATUS_SUCCESS; i++)
+        for (struct nv_backing *backing = buckets[i]; backing && failure == STATUS_SUCCESS; backing = backing->next)
+            if (backing->device == device)
+                failure = backing->failure;
+    pthread_mutex_unlock(&lock);
+    return failure;
+}
+
+/* What nobody refers to was kept for its failure alone. */
+void nv_backing_forget_on(uint64_t device)
+{
+    struct nv_backing *next;
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct nv_backing *backing = buckets[i]; backing; backing = next) {
+            next = backing->next;
+            if (backing->device != device)
+                continue;
+            backing->failure = STATUS_SUCCESS;
+            if (backing->references == 0)
+                drop(backing);
+        }
+    pthread_mutex_unlock(&lock);
+}
+
 /* Under the lock. */
 static void begin(struct nv_backing *backing, struct sync *sync)
 {
@@ -155,14 +184,39 @@ static NTSTATUS sync_pages(char *start, size_t size_bytes, bool *lost)
     return judge(error, start, size_bytes, lost);
 }
 
+static int call(int descriptor, enum nv_file_sync how)
+{
+    switch (how) {
+    case NV_SYNC_WRITE:
+        return nv_os->write_back(descriptor);
+    case NV_SYNC_VOLUME:
+        return nv_os->sync_volume(descriptor);
+    case NV_SYNC_ALL:
+    case NV_SYNC_DATA:
+        break;
+    }
+    return nv_os->sync_file(descriptor, how == NV_SYNC_DATA);
+}
+
+/* A failed write says EIO whether one sector is bad or the whole device is gone. Then nothing else works either. */
+static NTSTATUS status_of(int error, int descriptor)
+{
+    static const int gone[] = {EIO, ENXIO, ENODEV, ESTALE, ESHUTDOWN, ENOTCONN};
+    int alive = error == -EIO ? nv_os->alive(descriptor) : 0;
+    for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
+        if (alive == -gone[i])
+            return STATUS_VOLUME_DISMOUNTED;
+    return nv_os_status(error);
+}
+
 /* A descriptor that is none, or of something that cannot be synced, says nothing of the file's data. */
 static NTSTATUS sync_file(int descriptor, enum nv_file_sync how, bool *lost)
 {
     int error = -EINTR;
     for (int i = 0; i < INTERRUPTIONS && error == -EINTR; i++)
-        error = nv_os->sync_file(descriptor, how == NV_SYNC_DATA);
+        error = call(descriptor, how);
     *lost = error != 0 && error != -EBADF && error != -EINVAL;
-    return error == 0 ? STATUS_SUCCESS : nv_os_status(error);
+    return error == 0 ? STATUS_SUCCESS : status_of(error, descriptor);
 }
 
 /*

@@ -27,18 +27,28 @@ NTSTATUS nv_backing_failure(struct nv_backing *backing);
 NTSTATUS nv_backing_sync(struct nv_backing *backing, char *start, size_t size_bytes);
 
 enum nv_file_sync {
-    NV_SYNC_ALL, /* fsync */
-    NV_SYNC_DATA /* fdatasync */
+    NV_SYNC_ALL,   /* fsync */
+    NV_SYNC_DATA,  /* fdatasync */
+    NV_SYNC_WRITE, /* hands the data to the device: nothing is durable by it, but a failure is one */
+    NV_SYNC_VOLUME /* syncfs: all files of the file system; the backing is nv_backing_get(device, NV_BACKING_VOLUME) */
 };
+
+/* Instead of an inode: the whole file system. No file has this number. */
+#define NV_BACKING_VOLUME 0
 
 /*
  * Makes the open file durable. A failure is remembered, except STATUS_INVALID_HANDLE and STATUS_INVALID_DEVICE_REQUEST:
- * the descriptor is none, or of something that cannot be synced. A file that has failed is refused with its failure.
- * Any thread may call it, with any reference.
+ * the descriptor is none, or of something that cannot be synced. STATUS_VOLUME_DISMOUNTED: its device is gone, or its
+ * file system was shut down. A file that has failed is refused with its failure. Any thread may call it, with any
+ * reference.
  */
 NTSTATUS nv_backing_sync_file(struct nv_backing *backing, int descriptor, enum nv_file_sync how);
 
 void nv_backing_forget(struct nv_backing *backing);
+
+/* The failure of some file of the device that has failed, or STATUS_SUCCESS; and to forget those of all of them. */
+NTSTATUS nv_backing_failure_on(uint64_t device);
+void nv_backing_forget_on(uint64_t device);
 
 /* Around fork(): the child has no thread that could be in a sync. */
 void nv_backing_before_fork(void);

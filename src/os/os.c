@@ -93,6 +93,53 @@ static int os_sync_file(int descriptor, bool data_only)
     return (int)outcome(syscall(data_only ? SYS_fdatasync : SYS_fsync, descriptor), saved);
 }
 
+static int os_sync_volume(int descriptor)
+{
+    int saved = errno;
+    return (int)outcome(syscall(SYS_syncfs, descriptor), saved);
+}
+
+static int os_write_back(int descriptor)
+{
+    const unsigned all = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    int saved = errno;
+    return (int)outcome(syscall(SYS_sync_file_range, descriptor, (off_t)0, (off_t)0, all), saved);
+}
+
+static int os_drop_pages(int descriptor)
+{
+    int saved = errno;
+    return (int)outcome(syscall(SYS_fadvise64, descriptor, (off_t)0, (off_t)0, POSIX_FADV_DONTNEED), saved);
+}
+
+/*
+ * A folder is neither read nor written by its descriptor. A file system that was shut down makes no new file in it; or
+ * it does not open it again. Closing a folder's descriptor drops no lock that a program could hold on a file.
+ */
+static int open_again(int folder)
+{
+    int saved = errno;
+    const int flags[] = {O_TMPFILE | O_WRONLY | O_CLOEXEC, O_DIRECTORY | O_RDONLY | O_CLOEXEC};
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        long descriptor = outcome(syscall(SYS_openat, folder, ".", flags[i], 0600), saved);
+        if (descriptor >= 0)
+            os_close((int)descriptor);
+        else if (descriptor != -EACCES && descriptor != -EOPNOTSUPP && descriptor != -EISDIR && descriptor != -EROFS)
+            return (int)descriptor;
+    }
+    return 0;
+}
+
+/* No byte is read or written. To open the file again would tell as much; but to close it then drops fcntl locks. */
+static int os_alive(int descriptor)
+{
+    int saved = errno;
+    long result = outcome(syscall(SYS_pread64, descriptor, "", (size_t)0, (off_t)0), saved);
+    if (result == -EBADF)
+        result = outcome(syscall(SYS_pwrite64, descriptor, "", (size_t)0, (off_t)0), saved);
+    return result == -EISDIR ? open_again(descriptor) : (int)result;
+}
+
 /* MS_ASYNC writes nothing on Linux; all it does is to see whether the pages are mapped. */
 static int os_check_mapped(void *start, size_t size_bytes)
 {
@@ -162,6 +209,10 @@ const struct nv_os nv_os_linux = {
     .statfs = os_statfs,
     .sync = os_sync,
     .sync_file = os_sync_file,
+    .sync_volume = os_sync_volume,
+    .write_back = os_write_back,
+    .drop_pages = os_drop_pages,
+    .alive = os_alive,
     .check_mapped = os_check_mapped,
     .reserve = os_reserve,
     .resize = os_resize,

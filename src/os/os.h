@@ -45,6 +45,10 @@ struct nv_os {
     int (*statfs)(const char *path, struct statfs *answer);
     int (*sync)(void *start, size_t size_bytes);         /* msync(MS_SYNC) of the pages of the range */
     int (*sync_file)(int descriptor, bool data_only);    /* fsync, or fdatasync */
+    int (*sync_volume)(int descriptor);                  /* syncfs: the file system that it is open in */
+    int (*write_back)(int descriptor);                   /* hands the file's data to the device, and no more */
+    int (*drop_pages)(int descriptor);                   /* takes the file's clean pages out of the page cache */
+    int (*alive)(int descriptor);                        /* 0, or why nothing can be read or written any more */
     int (*check_mapped)(void *start, size_t size_bytes); /* -ENOMEM where a page is not mapped */
     void *(*reserve)(size_t size_bytes);                 /* zeroed address space, touched on use; NULL on failure */
     void *(*resize)(void *memory, size_t size_bytes);    /* realloc; what it gives is freed with free() */

@@ -120,17 +120,47 @@ static int system_sync(void *start, size_t size_bytes)
     return result;
 }
 
+/* After the real one, which is not asked where there is no disk. */
+static int outcome_of_sync(int result)
+{
+    system_now.syncs++;
+    if (system_now.sync_errors == 0)
+        return result;
+    system_now.sync_errors -= system_now.sync_errors > 0;
+    return -system_now.sync_error;
+}
+
 static int system_sync_file(int descriptor, bool data_only)
 {
     if (fails())
         return -system_now.error;
-    system_now.syncs++;
-    int result = system_now.no_disk ? 0 : nv_os_linux.sync_file(descriptor, data_only);
-    if (system_now.sync_errors != 0) {
-        system_now.sync_errors -= system_now.sync_errors > 0;
-        return -system_now.sync_error;
-    }
-    return result;
+    return outcome_of_sync(system_now.no_disk ? 0 : nv_os_linux.sync_file(descriptor, data_only));
+}
+
+static int system_sync_volume(int descriptor)
+{
+    if (fails())
+        return -system_now.error;
+    return outcome_of_sync(system_now.no_disk ? 0 : nv_os_linux.sync_volume(descriptor));
+}
+
+static int system_write_back(int descriptor)
+{
+    if (fails())
+        return -system_now.error;
+    return outcome_of_sync(system_now.no_disk ? 0 : nv_os_linux.write_back(descriptor));
+}
+
+static int system_drop_pages(int descriptor)
+{
+    return fails() ? -system_now.error : nv_os_linux.drop_pages(descriptor);
+}
+
+static int system_alive(int descriptor)
+{
+    if (fails())
+        return -system_now.error;
+    return system_now.gone ? -system_now.gone : nv_os_linux.alive(descriptor);
 }
 
 static int system_check_mapped(void *start, size_t size_bytes)
@@ -178,6 +208,10 @@ static const struct nv_os table = {
     .statfs = system_statfs,
     .sync = system_sync,
     .sync_file = system_sync_file,
+    .sync_volume = system_sync_volume,
+    .write_back = system_write_back,
+    .drop_pages = system_drop_pages,
+    .alive = system_alive,
     .check_mapped = system_check_mapped,
     .reserve = system_reserve,
     .resize = system_resize,

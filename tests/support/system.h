@@ -20,8 +20,9 @@ struct system {
     long fail_at;                  /* the number of the call that fails, from 1; 0: none */
     bool for_good;                 /* every later call fails too */
     int error;                     /* with this errno */
-    int sync_error;                /* every msync, fsync and fdatasync fails with this errno, after the real one */
-    int sync_errors;               /* how often it does; negative: for ever */
+    int sync_error;                /* every msync, fsync, fdatasync, syncfs and writing back fails with this errno */
+    int sync_errors;               /* how often it does, after the real one; negative: for ever */
+    int gone;                      /* the device of every descriptor has gone, with this errno */
     bool old_kernel;               /* mappings are told by text alone */
     bool no_disk;                  /* msync only counts */
     const struct fake_file *files; /* served instead of what the system has; ends with a path of NULL */

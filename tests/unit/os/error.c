@@ -12,14 +12,31 @@ static void statuses(void **state)
         int error;
         NTSTATUS status;
     } rows[] = {
-        {EIO, STATUS_IO_DEVICE_ERROR},      {ENOSPC, STATUS_DISK_FULL},
-        {EDQUOT, STATUS_DISK_FULL},         {EROFS, STATUS_MEDIA_WRITE_PROTECTED},
-        {EPERM, STATUS_ACCESS_DENIED},      {EACCES, STATUS_ACCESS_DENIED},
-        {EBADF, STATUS_INVALID_HANDLE},     {EINVAL, STATUS_INVALID_DEVICE_REQUEST},
-        {ENODEV, STATUS_VOLUME_DISMOUNTED}, {ENXIO, STATUS_VOLUME_DISMOUNTED},
-        {ESTALE, STATUS_VOLUME_DISMOUNTED}, {ESHUTDOWN, STATUS_VOLUME_DISMOUNTED},
-        {EFAULT, STATUS_ACCESS_VIOLATION},  {ENOMEM, STATUS_INSUFFICIENT_RESOURCES},
-        {EOPNOTSUPP, STATUS_NOT_SUPPORTED}, {EPIPE, STATUS_PIPE_BROKEN},
+        {EIO, STATUS_IO_DEVICE_ERROR},
+        {ENOSPC, STATUS_DISK_FULL},
+        {EDQUOT, STATUS_DISK_FULL},
+        {EROFS, STATUS_MEDIA_WRITE_PROTECTED},
+        {EPERM, STATUS_ACCESS_DENIED},
+        {EACCES, STATUS_ACCESS_DENIED},
+        {EBADF, STATUS_INVALID_HANDLE},
+        {EINVAL, STATUS_INVALID_DEVICE_REQUEST},
+        {ENODEV, STATUS_VOLUME_DISMOUNTED},
+        {ENXIO, STATUS_VOLUME_DISMOUNTED},
+        {ESTALE, STATUS_VOLUME_DISMOUNTED},
+        {ESHUTDOWN, STATUS_VOLUME_DISMOUNTED},
+        {EFAULT, STATUS_ACCESS_VIOLATION},
+        {ENOMEM, STATUS_INSUFFICIENT_RESOURCES},
+        {EOPNOTSUPP, STATUS_NOT_SUPPORTED},
+        {EPIPE, STATUS_PIPE_BROKEN},
+        {ENOTCONN, STATUS_VOLUME_DISMOUNTED},
+        {ENOMEDIUM, STATUS_VOLUME_DISMOUNTED},
+        {ENODATA, STATUS_DEVICE_DATA_ERROR},
+        {EREMOTEIO, STATUS_IO_DEVICE_ERROR},
+        {ETIMEDOUT, STATUS_IO_DEVICE_ERROR},
+        {EUCLEAN, STATUS_IO_DEVICE_ERROR},
+        {ECONNABORTED, STATUS_VOLUME_DISMOUNTED},
+        {EILSEQ, STATUS_DEVICE_DATA_ERROR},
+        {ENOLINK, STATUS_IO_DEVICE_ERROR},
         {EXFULL, STATUS_UNSUCCESSFUL},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -37,6 +54,11 @@ static void errno_is_left_alone(void **state)
     assert_int_equal(nv_os->sync((void *)PAGE, PAGE), -ENOMEM);
     assert_int_equal(nv_os->check_mapped((void *)PAGE, PAGE), -ENOMEM);
     assert_int_equal(nv_os->read(-1, &file, 1), -EBADF);
+    assert_int_equal(nv_os->sync_file(-1, true), -EBADF);
+    assert_int_equal(nv_os->sync_volume(-1), -EBADF);
+    assert_int_equal(nv_os->write_back(-1), -EBADF);
+    assert_int_equal(nv_os->drop_pages(-1), -EBADF);
+    assert_int_equal(nv_os->alive(-1), -EBADF);
     nv_os->close(-1);
     assert_null(nv_os->reserve(SIZE_MAX / 2));
     assert_int_equal(errno, 12345);
