@@ -91,7 +91,7 @@ struct nv_ledger_place {
 /* Misuse, one record for each kind and place. */
 struct nv_ledger_event {
     _Atomic uint32_t ready;
-    uint32_t kind; /* enum nv_refusal */
+    uint32_t kind; /* enum nv_refusal, or enum nv_misuse */
     uint32_t place;
     _Atomic uint32_t count;
     uint64_t token, address, size_bytes;

@@ -148,19 +148,19 @@ void nv_notes_mark(const char *text, uint16_t place)
     atomic_store_explicit(&ledger->mark[slot].ready, 1, memory_order_release);
 }
 
-static struct nv_ledger_event *find_event(enum nv_refusal why, const char *function, uint16_t place)
+static struct nv_ledger_event *find_event(uint32_t why, const char *function, uint16_t place)
 {
     for (size_t i = 0; i < event_count; i++) {
         struct nv_ledger_event *event = &ledger->event[events[i]];
 
-        if (event->kind == (uint32_t)why && event->place == place &&
+        if (event->kind == why && event->place == place &&
             strncmp(event->function, function, sizeof event->function - 1) == 0)
             return event;
     }
     return NULL;
 }
 
-bool nv_notes_refused_again(enum nv_refusal why, const char *function, uint16_t place)
+bool nv_notes_refused_again(uint32_t why, const char *function, uint16_t place)
 {
     struct nv_ledger_event *event;
 
@@ -172,7 +172,7 @@ bool nv_notes_refused_again(enum nv_refusal why, const char *function, uint16_t 
     return event != NULL;
 }
 
-void nv_notes_refused(enum nv_refusal why, const char *function, uint16_t place, const void *token,
+void nv_notes_refused(uint32_t why, const char *function, uint16_t place, const void *token,
                       const struct nv_ledger_range *range, const void *address)
 {
     struct nv_ledger_event *event;
@@ -184,7 +184,7 @@ void nv_notes_refused(enum nv_refusal why, const char *function, uint16_t place,
     if (slot == NV_LEDGER_EVENTS)
         return;
     event = &ledger->event[slot];
-    event->kind = (uint32_t)why;
+    event->kind = why;
     event->place = place;
     event->token = (uintptr_t)token;
     event->address = (uintptr_t)address;

@@ -28,9 +28,9 @@ void nv_notes_ignore(uint32_t file, uint64_t offset, uint64_t length_bytes);
 
 void nv_notes_mark(const char *text, uint16_t place);
 
-/* One more of this misuse, if it is known; false: it is not. */
-bool nv_notes_refused_again(enum nv_refusal why, const char *function, uint16_t place);
-void nv_notes_refused(enum nv_refusal why, const char *function, uint16_t place, const void *token,
+/* One more of this misuse (enum nv_refusal, enum nv_misuse), if it is known; false: it is not. */
+bool nv_notes_refused_again(uint32_t why, const char *function, uint16_t place);
+void nv_notes_refused(uint32_t why, const char *function, uint16_t place, const void *token,
                       const struct nv_ledger_range *range, const void *address);
 
 void nv_notes_before_fork(void);

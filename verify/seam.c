@@ -120,6 +120,13 @@ static NTSTATUS refuse(enum nv_refusal why, const char *function, PVOID token, c
     return STATUS_INVALID_PARAMETER;
 }
 
+static void misuse(enum nv_misuse why, const char *function, const void *place)
+{
+    struct nv_ledger_range range = {0};
+
+    nv_notes_refused(why, function, place_of(place, __builtin_frame_address(0)), NULL, &range, NULL);
+}
+
 static void ignore(const void *address, size_t size_bytes)
 {
     struct nv_segment *segments = NULL;
@@ -151,6 +158,7 @@ static const struct nv_seam seam = {
     .bind = bind,
     .drain_default = drain_default,
     .refuse = refuse,
+    .misuse = misuse,
     .ignore = ignore,
     .mark = mark,
 };

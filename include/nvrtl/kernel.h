@@ -27,6 +27,31 @@ typedef struct _KTHREAD *PKTHREAD, *PETHREAD;
 typedef struct _EPROCESS *PEPROCESS;
 typedef struct _OBJECT_TYPE *POBJECT_TYPE;
 
+/*
+ * The calling thread's IRQL, and ways to change it. It is a number of the thread that keeps nothing out; but a flush
+ * above PASSIVE_LEVEL, or between KeEnterGuardedRegion and KeLeaveGuardedRegion, is the finding wrong-irql of a
+ * verified run, as are the Rtl functions of <nvrtl/nvm.h> above DISPATCH_LEVEL.
+ *
+ * Source: Microsoft Learn, "KeRaiseIrql macro (wdm.h)" and the pages beside it.
+ */
+NVRTL_API KIRQL NTAPI KeGetCurrentIrql(VOID);
+NVRTL_API VOID NTAPI KeRaiseIrql(KIRQL NewIrql, PKIRQL OldIrql);
+NVRTL_API KIRQL NTAPI KeRaiseIrqlToDpcLevel(VOID);
+NVRTL_API VOID NTAPI KeLowerIrql(KIRQL NewIrql);
+
+/*
+ * A critical region disables normal kernel APCs, a guarded one all of them. They nest; there are no APCs here, so
+ * nothing but what the two questions answer depends on them.
+ *
+ * Source: Microsoft Learn, "KeEnterCriticalRegion function (ntddk.h)" and the pages beside it.
+ */
+NVRTL_API VOID NTAPI KeEnterCriticalRegion(VOID);
+NVRTL_API VOID NTAPI KeLeaveCriticalRegion(VOID);
+NVRTL_API VOID NTAPI KeEnterGuardedRegion(VOID);
+NVRTL_API VOID NTAPI KeLeaveGuardedRegion(VOID);
+NVRTL_API BOOLEAN NTAPI KeAreApcsDisabled(VOID);    /* in a region of either kind */
+NVRTL_API BOOLEAN NTAPI KeAreAllApcsDisabled(VOID); /* in a guarded region, or at APC_LEVEL or above */
+
 /* -- doubly linked lists: a head, and entries inside other structures -- */
 
 typedef struct _LIST_ENTRY {

@@ -32,6 +32,7 @@ struct nv_file {
     _Atomic uint32_t names_given;
     _Atomic uint32_t name_durable;
     pthread_mutex_t position_lock; /* of shown.CurrentByteOffset */
+    void *contexts;                /* minifilters', under their lock; gone when the file is closed */
 };
 
 extern const struct nv_object_type nv_file_type;

@@ -71,6 +71,13 @@ static NTSTATUS refuse(enum nv_refusal why, const char *function, PVOID token, c
     return STATUS_INVALID_PARAMETER;
 }
 
+static void misuse(enum nv_misuse why, const char *function, const void *place)
+{
+    (void)why;
+    (void)function;
+    (void)place;
+}
+
 static void ignore(const void *address, size_t size_bytes)
 {
     (void)address;
@@ -84,8 +91,8 @@ static void mark(const char *text, const void *place)
 }
 
 #define OWN_TABLE                                                                                                      \
-    .version = NV_SEAM_VERSION, .bind = bind, .drain_default = drain_default, .refuse = refuse, .ignore = ignore,      \
-    .mark = mark
+    .version = NV_SEAM_VERSION, .bind = bind, .drain_default = drain_default, .refuse = refuse, .misuse = misuse,      \
+    .ignore = ignore, .mark = mark
 
 static const struct nv_seam plain = {OWN_TABLE};
 static const struct nv_seam forced = {OWN_TABLE, .forced = true};
@@ -97,6 +104,7 @@ static const struct nv_seam only_msync = {
     .bind = nv_bind_page_cache,
     .drain_default = drain_default,
     .refuse = refuse,
+    .misuse = misuse,
     .ignore = ignore,
     .mark = mark,
 };

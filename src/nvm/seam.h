@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memory plane's seam: how a token is bound to an engine, and who hears of misuse.
+ * The memory plane's seam: how a token is bound to an engine, and who hears of misuse (of the file plane's, too).
  *
  * The runtime calls through one table, nv_seam. By default the table binds a token to the engine of its memory's
  * persistence domain. In a verified run it is the verifier's table, put in place before main(); nothing in the runtime
@@ -12,7 +12,7 @@
 #include <nvrtl/nvm.h>
 #include <stdbool.h>
 
-#define NV_SEAM_VERSION 1u
+#define NV_SEAM_VERSION 2u
 #define NV_LINE_BYTES ((size_t)64)
 #define NV_VERIFIER_LIBRARY "libnvrtl-verifier.so"
 #define NV_VERIFIER_ENTRY "nvrtl_verifier_seam"
@@ -76,6 +76,12 @@ enum nv_refusal {
     NV_REFUSED_POINTER, /* a NULL where memory must be */
 };
 
+/* What a driver or filter did wrong in a call that was served all the same. Numbered behind the refusals. */
+enum nv_misuse {
+    NV_MISUSE_LEVEL = 16, /* a flush above the IRQL that it is for, or with special kernel APCs disabled */
+    NV_MISUSE_REENTRY,    /* a Zw or Nt flush from a minifilter's callback, which sends it through the whole stack */
+};
+
 struct nv_seam {
     uint32_t version;
     bool verified;
@@ -92,6 +98,7 @@ struct nv_seam {
     NTSTATUS (*refuse)(enum nv_refusal why, const char *function, PVOID token, const void *address, size_t size_bytes,
                        const void *place);
     /* clang-format on */
+    void (*misuse)(enum nv_misuse why, const char *function, const void *place);
     void (*ignore)(const void *address, size_t size_bytes);
     void (*mark)(const char *text, const void *place);
 };
