@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* nvrtl check: reads the options, has the program run verified, and writes what was found. main.c calls it. */
 #include "cli/command.h"
+#include "cli/config.h"
 #include "report/report.h"
 #include "supervise/run.h"
 
@@ -277,6 +278,7 @@ static int write_report(struct check *check, const struct nv_report *report)
 
 static int conclude(struct check *check, const struct nv_suppressions *list, struct nv_report *report)
 {
+    report->version = NV_VERSION;
     nv_report_symbolise(report);
     bool applied = nv_suppressions_apply(list, report);
     int failed = write_report(check, report);

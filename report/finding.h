@@ -18,6 +18,14 @@ enum nv_rule {
     NV_RULE_NAME_NOT_FLUSHED,
     NV_RULE_OUTSIDE_TOKEN,
     NV_RULE_TOKEN_MISUSE,
+    NV_RULE_FLUSH_ERROR_IGNORED,
+    NV_RULE_NEIGHBOUR_FLUSH,
+    NV_RULE_TORN_PUBLISH,
+    NV_RULE_REDUNDANT_FLUSH,
+    NV_RULE_NEEDLESS_DRAIN,
+    NV_RULE_BROKEN_EXPECTATION,
+    NV_RULE_WRONG_IRQL,
+    NV_RULE_CRASH_STATE,
     NV_RULE_COUNT
 };
 
@@ -56,12 +64,23 @@ struct nv_finding {
     uint8_t durable[NV_SAMPLE_BYTES_MAX]; /* and as a power failure would have left them */
     struct nv_stack write_stack;          /* count 0: not through the interface */
     struct nv_stack flush_stack;
+    char *suppressed_by; /* NULL: it counts */
 };
 
 /* A program's note (NvrtlMark). */
 struct nv_mark {
     char *text;
+    uint64_t at_ns; /* since the program's start; 0: unknown */
     struct nv_stack stack;
+};
+
+/* Where the time went, seconds. */
+struct nv_times {
+    double view;    /* making it */
+    double program; /* from its start to its end */
+    double stopped; /* of that: it waited for nvrtl to copy what it had synced */
+    double judging;
+    double finishing; /* bringing the view into the files */
 };
 
 /* Something that was not judged, and why: "lock.mdb": "built-in suppression *lock.mdb". */
@@ -74,25 +93,37 @@ struct nv_left_out {
 struct nv_report {
     char **program;                /* NULL-terminated */
     char **folders;                /* NULL-terminated: what was at stake */
+    const char *version;           /* of nvrtl */
     const char *level;             /* "pages" */
     const char *domain;            /* that tokens simulated */
     const char *view;              /* "copy" or "overlay" */
     const char *file_system_model; /* "journaled" or "posix" */
     uint64_t files_watched, bytes_watched, files_changed /* when the program ended, or made durable */, syncs, tokens,
         bytes_made_durable;
-    double seconds;
+    double seconds; /* until the program's end */
+    struct nv_times times;
     bool blind;         /* the program could not be looked into: no file was judged */
     bool power_failure; /* SIGKILL: nothing was judged */
     int exit_status;    /* of the program: as a shell tells it (128 + signal) */
 
     struct nv_finding **findings;
     size_t finding_count;
+    struct nv_finding **suppressed; /* counted in left_out */
+    size_t suppressed_count;
+    char **unused_suppressions; /* lines of the user's lists that nothing matched */
+    size_t unused_suppression_count;
     struct nv_mark *marks;
     size_t mark_count;
     struct nv_left_out *left_out;
     size_t left_out_count;
     char **not_seen; /* sentences: what this run could not see */
     size_t not_seen_count;
+
+    /* Of a run that recorded them (map.h). */
+    struct nv_report_map **maps;
+    size_t map_count;
+    uint64_t maps_left_out;
+    struct nv_report_timeline *timeline; /* NULL: none */
 };
 
 const char *nv_rule_name(enum nv_rule rule);
@@ -106,13 +137,18 @@ void nv_report_free(struct nv_report *report);
  * frames of both stacks are the same. False: no memory.
  */
 bool nv_report_add(struct nv_report *report, struct nv_finding *finding);
+/* The same, and tells which finding stands for it now; it lives as long as the report. NULL: no memory. */
+const struct nv_finding *nv_report_take(struct nv_report *report, struct nv_finding *finding);
 /* By severity, file and offset, once the last finding has been added. */
 void nv_report_sort(struct nv_report *report);
 struct nv_finding *nv_finding_new(enum nv_rule rule, enum nv_severity severity);
 void nv_finding_free(struct nv_finding *finding);
-bool nv_report_add_mark(struct nv_report *report, const char *text, const struct nv_stack *stack); /* stack is copied */
+/* The stack is copied. */
+bool nv_report_add_mark(struct nv_report *report, const char *text, uint64_t at_ns, const struct nv_stack *stack);
 bool nv_report_leave_out(struct nv_report *report, const char *what, const char *why); /* counts equal ones */
 bool nv_report_not_seen(struct nv_report *report, const char *sentence);               /* once each */
+bool nv_report_unused_suppression(struct nv_report *report, const char *line);
+void nv_stack_clear(struct nv_stack *stack);
 bool nv_stack_push(struct nv_stack *stack, const char *module, uint64_t offset);
 size_t nv_report_errors(const struct nv_report *report); /* findings of severity error */
 
@@ -125,9 +161,13 @@ struct nv_suppressions *nv_suppressions_new(void); /* holds the built-in list */
 /* Reads `rule:file-glob:function-glob` lines; '#' begins a comment. 0, or a negative errno; *line tells a bad one. */
 int nv_suppressions_read(struct nv_suppressions *list, const char *path, unsigned *line);
 void nv_suppressions_free(struct nv_suppressions *list);
-/* Move suppressed findings into left_out. Call after nv_report_symbolise. False: no memory. */
+/*
+ * Move suppressed findings to `suppressed` and left_out, and note which of the user's lines matched nothing. Call after
+ * nv_report_symbolise. False: no memory.
+ */
 bool nv_suppressions_apply(const struct nv_suppressions *list, struct nv_report *report);
-/* One line that would suppress each finding, to `out`. */
+/* The line that would suppress the finding, without its newline; and one line for each. */
+void nv_suppression_print(const struct nv_finding *finding, FILE *out);
 void nv_suppressions_generate(const struct nv_report *report, FILE *out);
 
 /* text.c, json.c: false when writing failed. */

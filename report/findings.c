@@ -3,6 +3,7 @@
  * The report object: owns findings, marks and what was left out, and merges what is equal. The supervisor fills it; the
  * writers (text.c, json.c) and suppress.c read it.
  */
+#include "report/map.h"
 #include "report/report.h"
 
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 /* What nv_report_new allocates: callers see the first member only. */
 struct book {
     struct nv_report report;
-    size_t finding_room, mark_room, left_out_room, not_seen_room;
+    size_t finding_room, unused_room, mark_room, left_out_room, not_seen_room;
     struct nv_index by_place; /* findings */
     struct nv_index by_what;  /* left out */
 };
@@ -61,7 +62,7 @@ static bool same_text(const char *a, const char *b)
 
 /* -- stacks -- */
 
-static void stack_free(struct nv_stack *stack)
+void nv_stack_clear(struct nv_stack *stack)
 {
     for (size_t i = 0; i < stack->count; i++) {
         free(stack->frames[i].module);
@@ -95,7 +96,7 @@ static bool stack_copy(struct nv_stack *to, const struct nv_stack *from)
                                                     .line = frame->line};
     }
     if (!ok)
-        stack_free(to);
+        nv_stack_clear(to);
     return ok;
 }
 
@@ -140,8 +141,9 @@ void nv_finding_free(struct nv_finding *finding)
     free(finding->file);
     free(finding->message);
     free(finding->advice);
-    stack_free(&finding->write_stack);
-    stack_free(&finding->flush_stack);
+    free(finding->suppressed_by);
+    nv_stack_clear(&finding->write_stack);
+    nv_stack_clear(&finding->flush_stack);
     free(finding);
 }
 
@@ -159,8 +161,7 @@ static bool finding_equal(const void *context, size_t number, const void *key)
            same_place(&a->flush_stack, &b->flush_stack);
 }
 
-/* The first range, its bytes and its words stay; a warning that becomes an error is one. */
-/* The first range is the one with the lowest offset, whichever came first. */
+/* The range with the lowest offset stays, whichever came first; a warning that becomes an error is one. */
 static void merge(struct nv_finding *into, struct nv_finding *finding)
 {
     if (finding->offset < into->offset) {
@@ -177,42 +178,65 @@ static void merge(struct nv_finding *into, struct nv_finding *finding)
     nv_finding_free(finding);
 }
 
-bool nv_report_add(struct nv_report *report, struct nv_finding *finding)
+const struct nv_finding *nv_report_take(struct nv_report *report, struct nv_finding *finding)
 {
     if (!finding)
-        return false;
+        return NULL;
     struct book *book = book_of(report);
     uint64_t hash = finding_hash(finding);
     size_t equal = nv_index_find(&book->by_place, hash, finding_equal, report, finding);
     if (equal != SIZE_MAX) {
         merge(report->findings[equal], finding);
-        return true;
+        return report->findings[equal];
     }
     if (!nv_index_reserve(&book->by_place) ||
         !make_room(&report->findings, report->finding_count, &book->finding_room, sizeof(struct nv_finding *))) {
         nv_finding_free(finding);
-        return false;
+        return NULL;
     }
     nv_index_insert(&book->by_place, hash, report->finding_count);
-    report->findings[report->finding_count++] = finding;
-    return true;
+    return report->findings[report->finding_count++] = finding;
 }
 
-void nv_report_keep(struct nv_report *report, const bool *keep)
+bool nv_report_add(struct nv_report *report, struct nv_finding *finding)
+{
+    return nv_report_take(report, finding) != NULL;
+}
+
+/* Why it is suppressed, noted in both places; false: in none. */
+static bool suppress(struct nv_report *report, struct nv_finding *finding, const char *why)
+{
+    finding->suppressed_by = strdup(why);
+    if (finding->suppressed_by &&
+        nv_report_leave_out(report, finding->file ? finding->file : nv_rule_name(finding->rule), why))
+        return true;
+    free(finding->suppressed_by);
+    finding->suppressed_by = NULL;
+    return false;
+}
+
+bool nv_report_suppress(struct nv_report *report, const char *const *why)
 {
     struct book *book = book_of(report);
-    size_t kept = 0;
+    size_t kept = 0, count = report->suppressed_count + report->finding_count;
+    struct nv_finding **grown = reallocarray(report->suppressed, count + 1, sizeof(struct nv_finding *));
+    bool ok = grown != NULL;
+    if (!ok)
+        return false;
+    report->suppressed = grown;
     nv_index_clear(&book->by_place);
     for (size_t i = 0; i < report->finding_count; i++) {
         struct nv_finding *finding = report->findings[i];
-        if (!keep[i]) {
-            nv_finding_free(finding);
+        if (why[i] && suppress(report, finding, why[i])) {
+            report->suppressed[report->suppressed_count++] = finding;
             continue;
         }
+        ok = ok && !why[i]; /* what cannot be shown as left out stays a finding */
         nv_index_insert(&book->by_place, finding_hash(finding), kept);
         report->findings[kept++] = finding;
     }
     report->finding_count = kept;
+    return ok;
 }
 
 size_t nv_report_severity_count(const struct nv_report *report, enum nv_severity severity)
@@ -258,12 +282,12 @@ bool nv_report_watched_nothing(const struct nv_report *report)
 
 /* -- marks, and what was left out or not seen -- */
 
-bool nv_report_add_mark(struct nv_report *report, const char *text, const struct nv_stack *stack)
+bool nv_report_add_mark(struct nv_report *report, const char *text, uint64_t at_ns, const struct nv_stack *stack)
 {
     struct book *book = book_of(report);
     if (!make_room(&report->marks, report->mark_count, &book->mark_room, sizeof(struct nv_mark)))
         return false;
-    struct nv_mark mark = {.text = strdup(text)};
+    struct nv_mark mark = {.text = strdup(text), .at_ns = at_ns};
     if (!mark.text || !stack_copy(&mark.stack, stack)) {
         free(mark.text);
         return false;
@@ -303,19 +327,29 @@ bool nv_report_leave_out(struct nv_report *report, const char *what, const char 
     return true;
 }
 
+static bool add_text(char ***texts, size_t *count, size_t *room, const char *text)
+{
+    if (!make_room(texts, *count, room, sizeof(char *)))
+        return false;
+    char *copy = strdup(text);
+    if (!copy)
+        return false;
+    (*texts)[(*count)++] = copy;
+    return true;
+}
+
 bool nv_report_not_seen(struct nv_report *report, const char *sentence)
 {
-    struct book *book = book_of(report);
     for (size_t i = 0; i < report->not_seen_count; i++)
         if (strcmp(report->not_seen[i], sentence) == 0)
             return true;
-    if (!make_room(&report->not_seen, report->not_seen_count, &book->not_seen_room, sizeof(char *)))
-        return false;
-    char *copy = strdup(sentence);
-    if (!copy)
-        return false;
-    report->not_seen[report->not_seen_count++] = copy;
-    return true;
+    return add_text(&report->not_seen, &report->not_seen_count, &book_of(report)->not_seen_room, sentence);
+}
+
+bool nv_report_unused_suppression(struct nv_report *report, const char *line)
+{
+    return add_text(&report->unused_suppressions, &report->unused_suppression_count, &book_of(report)->unused_room,
+                    line);
 }
 
 /* -- the report -- */
@@ -335,7 +369,7 @@ void nv_report_free(struct nv_report *report)
         nv_finding_free(report->findings[i]);
     for (size_t i = 0; i < report->mark_count; i++) {
         free(report->marks[i].text);
-        stack_free(&report->marks[i].stack);
+        nv_stack_clear(&report->marks[i].stack);
     }
     for (size_t i = 0; i < report->left_out_count; i++) {
         free(report->left_out[i].what);
@@ -343,7 +377,17 @@ void nv_report_free(struct nv_report *report)
     }
     for (size_t i = 0; i < report->not_seen_count; i++)
         free(report->not_seen[i]);
+    for (size_t i = 0; i < report->suppressed_count; i++)
+        nv_finding_free(report->suppressed[i]);
+    for (size_t i = 0; i < report->unused_suppression_count; i++)
+        free(report->unused_suppressions[i]);
+    for (size_t i = 0; i < report->map_count; i++)
+        nv_map_free(report->maps[i]);
+    nv_timeline_free(report->timeline);
+    free(report->maps);
     free(report->findings);
+    free(report->suppressed);
+    free(report->unused_suppressions);
     free(report->marks);
     free(report->left_out);
     free(report->not_seen);

@@ -8,9 +8,21 @@
 
 #include "report/finding.h"
 
-/* For findings that bring no sentence of their own. Never NULL. */
+/* What is said of a rule. None of it is NULL; message and advice are for findings that bring none of their own. */
+struct nv_rule_words {
+    const char *name;
+    enum nv_severity severity; /* as a rule */
+    const char *title;
+    const char *message, *advice;
+    const char *explanation;
+};
+const struct nv_rule_words *nv_rule_words(enum nv_rule rule);
 const char *nv_rule_message(enum nv_rule rule);
 const char *nv_rule_advice(enum nv_rule rule);
+
+/* Of the level that the report stands on, half a sentence each; NULL: it is not known. */
+const char *nv_report_level_sees(const struct nv_report *report);
+const char *nv_report_level_misses(const struct nv_report *report);
 
 /* No file, token or sync was seen, and no finding: a clean verdict would be given for nothing. */
 bool nv_report_watched_nothing(const struct nv_report *report);
@@ -47,7 +59,10 @@ void nv_index_free(struct nv_index *index);
 uint64_t nv_hash_bytes(uint64_t hash, const void *bytes, size_t size_bytes);
 uint64_t nv_hash_text(uint64_t hash, const char *text); /* NULL is a text of its own */
 
-/* Take findings out: keep[i] tells which stay. The others are freed. */
-void nv_report_keep(struct nv_report *report, const bool *keep);
+/*
+ * Move the findings that have a why[i] to `suppressed`, and note why in left_out. False: no memory, and some that
+ * should have moved stay.
+ */
+bool nv_report_suppress(struct nv_report *report, const char *const *why);
 
 #endif

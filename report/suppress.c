@@ -16,6 +16,7 @@ struct suppression {
     char *rule; /* the three globs share its memory */
     const char *file, *function;
     char *why; /* what left_out tells */
+    bool built_in, used;
 };
 
 struct nv_suppressions {
@@ -96,6 +97,7 @@ static int append(struct nv_suppressions *list, const char *text, const char *pa
                       : asprintf(&entry->why, "built-in suppression %s", text);
     if (told < 0)
         entry->why = NULL;
+    entry->built_in = !number;
     int error = !entry->rule || !entry->why ? -ENOMEM : split(entry) ? 0 : -EINVAL;
     if (error) {
         entry_free(entry);
@@ -185,31 +187,38 @@ static bool matches(const struct suppression *entry, const struct nv_finding *fi
             stack_matches(entry->function, &finding->flush_stack));
 }
 
-static const struct suppression *find_match(const struct nv_suppressions *list, const struct nv_finding *finding)
+/* Why the finding is not wanted: the first entry that matches tells it. NULL: it is. All that match are used. */
+static const char *find_match(const struct nv_suppressions *list, const struct nv_finding *finding)
 {
-    const struct suppression *entry = list->first;
-    while (entry && !matches(entry, finding))
-        entry = entry->next;
-    return entry;
+    const char *why = NULL;
+    for (struct suppression *entry = list->first; entry; entry = entry->next) {
+        if (!matches(entry, finding))
+            continue;
+        entry->used = true;
+        why = why ? why : entry->why;
+    }
+    return why;
+}
+
+static bool tell_unused(const struct nv_suppressions *list, struct nv_report *report)
+{
+    bool ok = true;
+    for (const struct suppression *entry = list->first; entry; entry = entry->next)
+        if (!entry->built_in && !entry->used)
+            ok = nv_report_unused_suppression(report, entry->why) && ok;
+    return ok;
 }
 
 bool nv_suppressions_apply(const struct nv_suppressions *list, struct nv_report *report)
 {
-    bool ok = true;
-    bool *keep = calloc(report->finding_count + 1, sizeof *keep);
-    if (!keep)
+    const char **why = calloc(report->finding_count + 1, sizeof *why);
+    if (!why)
         return false;
-    for (size_t i = 0; i < report->finding_count; i++) {
-        const struct nv_finding *finding = report->findings[i];
-        const struct suppression *entry = find_match(list, finding);
-        const char *what = finding->file ? finding->file : nv_rule_name(finding->rule);
-        bool told = entry && nv_report_leave_out(report, what, entry->why);
-        keep[i] = !told; /* what cannot be shown as left out stays a finding */
-        ok = ok && (!entry || told);
-    }
-    nv_report_keep(report, keep);
-    free(keep);
-    return ok;
+    for (size_t i = 0; i < report->finding_count; i++)
+        why[i] = find_match(list, report->findings[i]);
+    bool ok = nv_report_suppress(report, why);
+    free(why);
+    return tell_unused(list, report) && ok;
 }
 
 /* -- generating -- */
@@ -237,21 +246,25 @@ static const char *innermost_function(const struct nv_finding *finding)
     return NULL;
 }
 
+void nv_suppression_print(const struct nv_finding *finding, FILE *out)
+{
+    const char *function = innermost_function(finding);
+    fprintf(out, "%s:", nv_rule_name(finding->rule));
+    if (finding->file && *finding->file)
+        print_literal(finding->file, "\\*?[:# ", out);
+    else
+        fputc('*', out);
+    fputc(':', out);
+    if (function && *function)
+        print_literal(function, "\\*?[# ", out);
+    else
+        fputc('*', out);
+}
+
 void nv_suppressions_generate(const struct nv_report *report, FILE *out)
 {
     for (size_t i = 0; i < report->finding_count; i++) {
-        const struct nv_finding *finding = report->findings[i];
-        const char *function = innermost_function(finding);
-        fprintf(out, "%s:", nv_rule_name(finding->rule));
-        if (finding->file && *finding->file)
-            print_literal(finding->file, "\\*?[:# ", out);
-        else
-            fputc('*', out);
-        fputc(':', out);
-        if (function && *function)
-            print_literal(function, "\\*?[# ", out);
-        else
-            fputc('*', out);
+        nv_suppression_print(report->findings[i], out);
         fputc('\n', out);
     }
 }

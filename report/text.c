@@ -7,7 +7,9 @@
 
 #define ROW_BYTES ((size_t)16)
 #define COLUMNS ((size_t)100)
-#define MARGIN ((size_t)14) /* where texts begin, after their heading */
+#define MARGIN ((size_t)14)            /* where texts begin, after their heading */
+#define BLOCK_LINES ((size_t)12)       /* of a finding, unless its sentences alone take more */
+#define EVIDENCE_LINES_MIN ((size_t)4) /* of that: the bytes, and where they were written and flushed */
 
 struct writer {
     FILE *out;
@@ -61,6 +63,23 @@ static void put_safe(const struct writer *writer, const char *text, size_t lengt
 static void put_text(const struct writer *writer, const char *text)
 {
     put_safe(writer, text, SIZE_MAX);
+}
+
+/* Lines that put_sentence takes for a text that begins in `column`. */
+static size_t sentence_lines(const char *text, size_t column)
+{
+    size_t at = column, lines = 1;
+    while (*text) {
+        size_t length = strcspn(text, " ");
+        if (at > column && at + 1 + length > COLUMNS) {
+            lines++;
+            at = column;
+        }
+        at += length + (at > column);
+        text += length;
+        text += strspn(text, " ");
+    }
+    return lines;
 }
 
 /* A sentence, broken between words; `column` is where it begins, and where each further line does. */
@@ -133,10 +152,16 @@ static void put_row(const struct writer *writer, const char *name, uint64_t offs
     fputs("|\n", writer->out);
 }
 
-static void put_sample(const struct writer *writer, const struct nv_finding *finding)
+static size_t sample_bytes(const struct nv_finding *finding)
 {
-    size_t count = finding->sample_bytes < NV_SAMPLE_BYTES_MAX ? finding->sample_bytes : NV_SAMPLE_BYTES_MAX;
-    for (size_t at = 0; at < count; at += ROW_BYTES) {
+    return finding->sample_bytes < NV_SAMPLE_BYTES_MAX ? finding->sample_bytes : NV_SAMPLE_BYTES_MAX;
+}
+
+/* Two lines for each row. */
+static void put_sample(const struct writer *writer, const struct nv_finding *finding, size_t rows)
+{
+    size_t count = sample_bytes(finding);
+    for (size_t at = 0; at < count && rows; at += ROW_BYTES, rows--) {
         size_t row = count - at < ROW_BYTES ? count - at : ROW_BYTES;
         const uint8_t *view = finding->view + at, *durable = finding->durable + at;
         put_row(writer, "written", finding->offset + at, view, durable, row, RED);
@@ -176,24 +201,33 @@ static size_t frames_shown(const struct nv_stack *stack)
     return stack->count;
 }
 
-static void put_stack(const struct writer *writer, const char *heading, const struct nv_stack *stack)
+static void put_frame(const struct writer *writer, const struct nv_stack *stack, size_t at, size_t width)
 {
-    size_t width = 0, count = frames_shown(stack);
-    for (size_t i = 0; i < count; i++) {
+    const struct nv_frame *frame = &stack->frames[at];
+    const char *function = frame->function ? frame->function : "?";
+    size_t length = strlen(function);
+    put_text(writer, function);
+    fprintf(writer->out, "%*s", (int)(length < width ? width - length : 0) + 2, "");
+    put_place(writer, frame);
+    fputs(is_inlined(stack, at) ? " (inlined)\n" : "\n", writer->out);
+}
+
+/* In at most `lines` lines: the outermost frames are left to the other formats. */
+static void put_stack(const struct writer *writer, const char *heading, const struct nv_stack *stack, size_t lines)
+{
+    size_t width = 0, count = frames_shown(stack), shown = count > lines ? lines - 1 : count;
+    for (size_t i = 0; i < shown; i++) {
         size_t length = stack->frames[i].function ? strlen(stack->frames[i].function) : 0;
         if (length > width && length <= 32)
             width = length;
     }
-    for (size_t i = 0; i < count; i++) {
-        const struct nv_frame *frame = &stack->frames[i];
-        const char *function = frame->function ? frame->function : "?";
-        size_t length = strlen(function);
+    for (size_t i = 0; i < shown && lines; i++) {
         fprintf(writer->out, "  %-11s ", i ? "" : heading);
-        put_text(writer, function);
-        fprintf(writer->out, "%*s", (int)(length < width ? width - length : 0) + 2, "");
-        put_place(writer, frame);
-        fputs(is_inlined(stack, i) ? " (inlined)\n" : "\n", writer->out);
+        put_frame(writer, stack, i, width);
     }
+    if (shown < count && lines)
+        fprintf(writer->out, "  %-11s ... called from %zu more: --format=html shows all\n", shown ? "" : heading,
+                count - shown);
 }
 
 static void put_extent(const struct writer *writer, const struct nv_finding *finding)
@@ -215,8 +249,69 @@ static void put_extent(const struct writer *writer, const struct nv_finding *fin
     }
 }
 
+/* What there is to say of a place: lines, at least one where the rule has such a place at all. */
+struct place {
+    const char *heading, *unknown;
+    const struct nv_stack *stack;
+    size_t lines;
+};
+
+static bool is_of_content(const struct nv_finding *finding)
+{
+    return finding->rule == NV_RULE_NOT_FLUSHED || finding->rule == NV_RULE_NOT_DRAINED ||
+           finding->rule == NV_RULE_CHANGED_AFTER_FLUSH;
+}
+
+static struct place write_place(const struct nv_finding *finding)
+{
+    bool refused = finding->rule == NV_RULE_OUTSIDE_TOKEN || finding->rule == NV_RULE_TOKEN_MISUSE;
+    struct place place = {.heading = refused ? "called at" : "written at", .stack = &finding->write_stack};
+    if (is_of_content(finding))
+        place.unknown = "written by  no call of the interface; where other stores come from is not seen at this level";
+    place.lines = frames_shown(place.stack);
+    if (!place.lines && place.unknown)
+        place.lines = 1;
+    return place;
+}
+
+static struct place flush_place(const struct nv_finding *finding)
+{
+    struct place place = {.heading = "flushed at", .stack = &finding->flush_stack};
+    if (finding->rule == NV_RULE_CHANGED_AFTER_FLUSH || finding->rule == NV_RULE_NOT_DRAINED)
+        place.unknown = "flushed by  a sync of the file; --format=html shows when";
+    place.lines = frames_shown(place.stack);
+    if (!place.lines && place.unknown)
+        place.lines = 1;
+    return place;
+}
+
+static void put_known_place(const struct writer *writer, const struct place *place)
+{
+    if (place->lines && !place->stack->count)
+        fprintf(writer->out, "  %s\n", place->unknown);
+    else
+        put_stack(writer, place->heading, place->stack, place->lines);
+}
+
+/* Bytes and places share what the sentences leave of the block; the bytes' first row comes first. */
+static void put_evidence(const struct writer *writer, const struct nv_finding *finding, size_t lines)
+{
+    struct place places[] = {write_place(finding), flush_place(finding)};
+    size_t rows = (sample_bytes(finding) + ROW_BYTES - 1) / ROW_BYTES, first = rows ? 2 : 0;
+    while (places[0].lines + places[1].lines + first > lines)
+        places[places[1].lines > places[0].lines].lines--;
+    lines -= places[0].lines + places[1].lines;
+    put_sample(writer, finding, rows < lines / 2 ? rows : lines / 2);
+    put_known_place(writer, &places[0]);
+    put_known_place(writer, &places[1]);
+}
+
 static void put_finding(const struct writer *writer, const struct nv_finding *finding)
 {
+    const char *message = finding->message ? finding->message : nv_rule_message(finding->rule);
+    const char *advice = finding->advice ? finding->advice : nv_rule_advice(finding->rule);
+    bool extent = finding->length_bytes || finding->count > 1;
+    size_t spent = 1 + sentence_lines(message, 2) + extent + sentence_lines(advice, MARGIN);
     painted(writer, severity_colour(finding->severity), nv_severity_name(finding->severity));
     fputs(": ", writer->out);
     painted(writer, BOLD, nv_rule_name(finding->rule));
@@ -227,14 +322,11 @@ static void put_finding(const struct writer *writer, const struct nv_finding *fi
         paint(writer, PLAIN);
     }
     fputs("\n  ", writer->out);
-    put_sentence(writer, finding->message ? finding->message : nv_rule_message(finding->rule), 2);
+    put_sentence(writer, message, 2);
     put_extent(writer, finding);
-    put_sample(writer, finding);
-    bool refused = finding->rule == NV_RULE_OUTSIDE_TOKEN || finding->rule == NV_RULE_TOKEN_MISUSE;
-    put_stack(writer, refused ? "called at" : "written at", &finding->write_stack);
-    put_stack(writer, "flushed at", &finding->flush_stack);
+    put_evidence(writer, finding, spent + EVIDENCE_LINES_MIN < BLOCK_LINES ? BLOCK_LINES - spent : EVIDENCE_LINES_MIN);
     fputs("  to do       ", writer->out);
-    put_sentence(writer, finding->advice ? finding->advice : nv_rule_advice(finding->rule), MARGIN);
+    put_sentence(writer, advice, MARGIN);
     fputc('\n', writer->out);
 }
 
@@ -261,12 +353,34 @@ static void put_program(const struct writer *writer, const struct nv_report *rep
 {
     heading(writer, "program");
     put_list(writer, report->program, " ");
-    fputs("; ", writer->out);
     if (report->exit_status > 128)
-        fprintf(writer->out, "status %d, as of signal %d", report->exit_status, report->exit_status - 128);
+        fprintf(writer->out, "; status %d, as of signal %d\n", report->exit_status, report->exit_status - 128);
     else
-        fprintf(writer->out, "status %d", report->exit_status);
-    fprintf(writer->out, "; %.2f s\n", report->seconds);
+        fprintf(writer->out, "; status %d\n", report->exit_status);
+}
+
+static void put_seconds(const struct writer *writer, double seconds)
+{
+    if (seconds >= 1)
+        fprintf(writer->out, "%.2f s", seconds);
+    else if (seconds >= 1e-3)
+        fprintf(writer->out, "%.1f ms", seconds * 1e3);
+    else
+        fprintf(writer->out, "%.0f us", seconds * 1e6);
+}
+
+static void put_times(const struct writer *writer, const struct nv_report *report)
+{
+    const struct nv_times *times = &report->times;
+    heading(writer, "time");
+    put_seconds(writer, times->program);
+    fputs(" the program, of which ", writer->out);
+    put_seconds(writer, times->stopped);
+    fputs(" waiting for its syncs to be copied; nvrtl itself ", writer->out);
+    put_seconds(writer, times->view);
+    fputs(" before, ", writer->out);
+    put_seconds(writer, times->judging + times->finishing);
+    fputs(" after\n", writer->out);
 }
 
 static void put_watched(const struct writer *writer, const struct nv_report *report)
@@ -286,28 +400,13 @@ static void put_watched(const struct writer *writer, const struct nv_report *rep
     fputs("\n", writer->out);
 }
 
-/* What each level can know, and what it cannot. */
-static const struct level {
-    const char *name, *sees, *misses;
-} levels[] = {
-    {"pages", "pages: what the files hold at the end is compared with what is durable",
-     "bytes written with the value they had, and the order of stores between two syncs"},
-};
-
-/* NULL: a level that this version does not know. */
-static const struct level *find_level(const struct nv_report *report)
-{
-    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
-        if (report->level && strcmp(levels[i].name, report->level) == 0)
-            return &levels[i];
-    return NULL;
-}
-
 static void put_level(const struct writer *writer, const struct nv_report *report)
 {
-    const struct level *level = find_level(report);
+    const char *sees = nv_report_level_sees(report);
     heading(writer, "level");
-    put_sentence(writer, level ? level->sees : report->level ? report->level : "unknown", MARGIN);
+    if (sees)
+        fprintf(writer->out, "%s: ", report->level);
+    put_sentence(writer, sees ? sees : report->level ? report->level : "unknown", MARGIN);
 }
 
 static void put_simulated(const struct writer *writer, const struct nv_report *report)
@@ -347,15 +446,24 @@ static void put_left_out(const struct writer *writer, const struct nv_report *re
     }
 }
 
+static void put_unused(const struct writer *writer, const struct nv_report *report)
+{
+    for (size_t i = 0; i < report->unused_suppression_count; i++) {
+        heading(writer, i ? "" : "unused");
+        put_text(writer, report->unused_suppressions[i]);
+        fputs(": nothing matched it\n", writer->out);
+    }
+}
+
 static void put_not_seen(const struct writer *writer, const struct nv_report *report)
 {
-    const struct level *level = find_level(report);
-    if (level) {
+    const char *misses = nv_report_level_misses(report);
+    if (misses) {
         heading(writer, "not seen");
-        put_sentence(writer, level->misses, MARGIN);
+        put_sentence(writer, misses, MARGIN);
     }
     for (size_t i = 0; i < report->not_seen_count; i++) {
-        heading(writer, i || level ? "" : "not seen");
+        heading(writer, i || misses ? "" : "not seen");
         put_sentence(writer, report->not_seen[i], MARGIN);
     }
 }
@@ -404,11 +512,13 @@ bool nv_report_text(const struct nv_report *report, FILE *out, bool colour)
         put_finding(&writer, report->findings[i]);
     painted(&writer, BOLD, "summary\n");
     put_program(&writer, report);
+    put_times(&writer, report);
     put_watched(&writer, report);
     put_level(&writer, report);
     put_simulated(&writer, report);
     put_marks(&writer, report);
     put_left_out(&writer, report);
+    put_unused(&writer, report);
     put_not_seen(&writer, report);
     if (report->power_failure) {
         heading(&writer, "power");

@@ -230,7 +230,7 @@ static const char *const token_advice[NV_RULE_COUNT] = {
 };
 
 static const char file_advice[] =
-    "call fsync or fdatasync on the file, or msync with MS_SYNC on the mapping, after the last write";
+    "call fsync or fdatasync on it, or msync(MS_SYNC) on its mapping, after the last write";
 
 static bool is_durable(const struct nv_object *object)
 {
@@ -578,7 +578,7 @@ static int judge_ledger(struct nv_supervisor *supervisor)
         if (!atomic_load(&ledger->mark[i].ready))
             continue;
         if (!add_place(&stack, ledger, ledger->mark[i].place) ||
-            !nv_report_add_mark(supervisor->report, ledger->mark[i].text, &stack))
+            !nv_report_add_mark(supervisor->report, ledger->mark[i].text, 0, &stack))
             status = -ENOMEM;
         for (size_t frame = 0; frame < stack.count; frame++)
             free(stack.frames[frame].module);

@@ -30,12 +30,26 @@ struct run {
     struct nv_spawn spawn;
     char working_folder[PATH_MAX];
     struct nv_signals signals;
-    unsigned requests; /* to end what the program has left running */
-    bool explained;    /* or need not be: what nvrtl waits for */
-    struct timespec began;
+    unsigned requests;             /* to end what the program has left running */
+    bool explained;                /* or need not be: what nvrtl waits for */
+    uint64_t began_ns, started_ns; /* nvrtl, and the program */
     char *error;
     size_t error_bytes;
 };
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return nv_nanoseconds(now);
+}
+
+/* From then to now. */
+static double seconds_since(uint64_t from_ns)
+{
+    return (double)(now_ns() - from_ns) / 1e9;
+}
 
 static int fail(struct run *run, const char *what, int number)
 {
@@ -175,7 +189,7 @@ static int prepare(struct run *run)
     struct nv_supervisor *supervisor = &run->supervisor;
     int status;
 
-    clock_gettime(CLOCK_MONOTONIC, &run->began);
+    run->began_ns = now_ns();
     if (!getcwd(run->working_folder, sizeof run->working_folder))
         return fail(run, "find the current folder", errno);
     run->spawn.working_folder = run->working_folder;
@@ -255,6 +269,18 @@ static bool lost_power(const struct run *run)
     return run->supervisor.ended && WIFSIGNALED(run->supervisor.status) && WTERMSIG(run->supervisor.status) == SIGKILL;
 }
 
+/* False, with errno: there is nobody left to serve. The program, or one thread of it, waits meanwhile. */
+static bool serve_one(struct run *run, bool (*serve)(struct nv_supervisor *supervisor))
+{
+    uint64_t from_ns = now_ns();
+    bool served = serve(&run->supervisor);
+    int number = errno;
+
+    run->supervisor.report->times.stopped += seconds_since(from_ns);
+    errno = number;
+    return served;
+}
+
 /* Until the last process of the program is gone, or the power is: 0; or a negative errno. */
 static int serve(struct run *run)
 {
@@ -279,9 +305,9 @@ static int serve(struct run *run)
             await_program(run);
         if (lost_power(run) || run->requests > 1)
             return 0;
-        if ((wait[1].revents & POLLIN) && !nv_server_serve(supervisor))
+        if ((wait[1].revents & POLLIN) && !serve_one(run, nv_server_serve))
             return -errno;
-        if ((wait[0].revents & POLLIN) && !nv_notify_serve(supervisor))
+        if ((wait[0].revents & POLLIN) && !serve_one(run, nv_notify_serve))
             return -errno;
         if ((wait[0].revents & (POLLHUP | POLLERR)) && !(wait[0].revents & POLLIN))
             return 0;
@@ -294,10 +320,10 @@ static void describe(struct run *run)
 {
     struct nv_supervisor *supervisor = &run->supervisor;
     struct nv_report *report = supervisor->report;
-    struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    report->seconds = (double)(now.tv_sec - run->began.tv_sec) + (double)(now.tv_nsec - run->began.tv_nsec) / 1e9;
+    report->seconds = seconds_since(run->began_ns);
+    report->times.view = (double)(run->started_ns - run->began_ns) / 1e9;
+    report->times.program = seconds_since(run->started_ns);
     report->level = "pages";
     report->domain = NvrtlDomainName(supervisor->options->domain);
     report->view = run->view.overlay ? "overlay" : "copy";
@@ -331,6 +357,24 @@ static int name_report(struct run *run)
            copy_strings(&supervisor->report->program, supervisor->options->program, words);
 }
 
+static int finish(struct run *run, char *path, size_t path_bytes)
+{
+    uint64_t from_ns = now_ns();
+    int status = nv_finish(&run->supervisor, path, path_bytes);
+
+    run->supervisor.report->times.finishing = seconds_since(from_ns);
+    return status;
+}
+
+static int judge(struct run *run)
+{
+    uint64_t from_ns = now_ns();
+    int status = nv_judge(&run->supervisor);
+
+    run->supervisor.report->times.judging = seconds_since(from_ns);
+    return status;
+}
+
 static int end(struct run *run)
 {
     struct nv_supervisor *supervisor = &run->supervisor;
@@ -345,8 +389,8 @@ static int end(struct run *run)
     } else {
         if (run->requests > 1)
             nv_kill_descendants(run->guardian.process); /* whoever does not end when asked */
-        judged = nv_judge(supervisor);
-        finished = nv_finish(supervisor, path, sizeof path);
+        judged = judge(run);
+        finished = finish(run, path, sizeof path);
     }
     if (finished) {
         snprintf(run->error, run->error_bytes, "cannot bring %s from the view into the files: %s%s%s",
@@ -382,6 +426,7 @@ static int spawn(struct run *run)
 
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     run->guardian.process = 0;
+    run->started_ns = now_ns();
     status = nv_spawn(&run->supervisor, &run->spawn, &run->view, &run->guardian, run->error, run->error_bytes);
     nv_guardian_dismiss(&first);
     return status;

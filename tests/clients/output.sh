@@ -41,6 +41,7 @@ grep -q '^nvrtl check: no findings$' report.txt || fail 'the report in the folde
 nvrtl check --format=json --output=report.json -- act write a more || status=$?
 [ $status = 99 ] || fail "a report into the folder: exit status $status"
 grep -q '"rule": *"not-flushed"' report.json || fail 'the report in the folder lacks the finding'
+python3 "$(dirname "$0")/../reports/findings_schema.py" report.json || fail 'the report in the folder is not valid'
 
 # Pipes and programs that end early.
 check act say hello fsync a | grep -qx hello || fail 'output to a pipe'

@@ -2,6 +2,7 @@
 /* Tests report/findings.c: what is equal becomes one, nothing else does, and nothing is lost. */
 #include "sample.h"
 
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -88,6 +89,36 @@ static void there_is_no_cap(void **state)
     nv_report_free(report);
 }
 
+/* Live bytes of the heap, which the reports of these tests are on. */
+static size_t heap_bytes(void)
+{
+    struct mallinfo2 heap = mallinfo2();
+    return heap.uordblks + heap.hblkhd;
+}
+
+static void a_million_equal_findings_are_one(void **state)
+{
+    (void)state;
+    enum { MILLION = 1000000 };
+    size_t bytes = 0;
+    struct nv_report *report = nv_report_new();
+    for (uint64_t i = 0; i < MILLION; i++) {
+        struct nv_finding *finding = nv_sample_finding(NV_RULE_NOT_FLUSHED, "a", "program", "library");
+        finding->offset = 64 * (MILLION - i);
+        finding->total_bytes = 8;
+        const struct nv_finding *stands = nv_report_take(report, finding);
+        assert_ptr_equal(stands, report->findings[0]);
+        if (i == 10)
+            bytes = heap_bytes();
+    }
+    assert_int_equal(heap_bytes(), bytes);
+    assert_int_equal(report->finding_count, 1);
+    assert_int_equal(report->findings[0]->count, MILLION);
+    assert_int_equal(report->findings[0]->offset, 64);
+    assert_int_equal(report->findings[0]->total_bytes, 8 * MILLION);
+    nv_report_free(report);
+}
+
 static void no_finding_is_a_failure(void **state)
 {
     (void)state;
@@ -101,12 +132,15 @@ static void no_finding_is_a_failure(void **state)
 static void a_kept_finding_is_still_found(void **state)
 {
     (void)state;
-    static const bool keep[] = {false, true, false};
+    static const char *const why[] = {"first", NULL, "third"};
     struct nv_report *report = nv_report_new();
     assert_true(nv_report_add(report, nv_sample_finding(NV_RULE_NOT_FLUSHED, "a", NULL, NULL)));
     assert_true(nv_report_add(report, nv_sample_finding(NV_RULE_NOT_FLUSHED, "b", NULL, NULL)));
     assert_true(nv_report_add(report, nv_sample_finding(NV_RULE_NOT_FLUSHED, "c", NULL, NULL)));
-    nv_report_keep(report, keep);
+    assert_true(nv_report_suppress(report, why));
+    assert_int_equal(report->suppressed_count, 2);
+    assert_string_equal(report->suppressed[1]->file, "c");
+    assert_string_equal(report->suppressed[1]->suppressed_by, "third");
     assert_int_equal(report->finding_count, 1);
     assert_true(nv_report_add(report, nv_sample_finding(NV_RULE_NOT_FLUSHED, "b", NULL, NULL)));
     assert_int_equal(report->finding_count, 1);
@@ -154,7 +188,7 @@ static void marks_have_a_stack_of_their_own(void **state)
     struct nv_stack stack = {0};
     assert_true(nv_stack_push(&stack, "program", 7));
     for (int i = 0; i < 40; i++)
-        assert_true(nv_report_add_mark(report, "here", &stack));
+        assert_true(nv_report_add_mark(report, "here", 7, &stack));
     stack.frames[0].module[0] = 'P';
     assert_int_equal(report->mark_count, 40);
     assert_string_equal(report->marks[39].stack.frames[0].module, "program");
@@ -231,12 +265,14 @@ static void every_rule_has_its_words(void **state)
         assert_true(strlen(nv_rule_message((enum nv_rule)rule)) > 20);
         assert_true(strlen(nv_rule_advice((enum nv_rule)rule)) > 20);
     }
-    assert_string_equal(nv_rule_name(NV_RULE_NOT_FLUSHED), "not-flushed");
-    assert_string_equal(nv_rule_name(NV_RULE_NOT_DRAINED), "not-drained");
-    assert_string_equal(nv_rule_name(NV_RULE_CHANGED_AFTER_FLUSH), "changed-after-flush");
-    assert_string_equal(nv_rule_name(NV_RULE_NAME_NOT_FLUSHED), "name-not-flushed");
-    assert_string_equal(nv_rule_name(NV_RULE_OUTSIDE_TOKEN), "outside-token");
-    assert_string_equal(nv_rule_name(NV_RULE_TOKEN_MISUSE), "token-misuse");
+    static const char *const names[] = {"not-flushed",   "not-drained",     "changed-after-flush", "name-not-flushed",
+                                        "outside-token", "token-misuse",    "flush-error-ignored", "neighbour-flush",
+                                        "torn-publish",  "redundant-flush", "needless-drain",      "broken-expectation",
+                                        "wrong-irql",    "crash-state"};
+    assert_int_equal(sizeof names / sizeof names[0], NV_RULE_COUNT);
+    for (unsigned rule = 0; rule < NV_RULE_COUNT; rule++)
+        assert_string_equal(nv_rule_name((enum nv_rule)rule), names[rule]);
+    assert_string_equal(nv_rule_name(NV_RULE_COUNT), "unknown");
     assert_string_equal(nv_severity_name(NV_SEVERITY_ERROR), "error");
     assert_string_equal(nv_severity_name(NV_SEVERITY_WARNING), "warning");
     assert_string_equal(nv_severity_name(NV_SEVERITY_NOTE), "note");
@@ -249,6 +285,7 @@ int main(void)
         cmocka_unit_test(what_differs_in_one_thing_stays_apart),
         cmocka_unit_test(merging_keeps_the_graver_severity),
         cmocka_unit_test(there_is_no_cap),
+        cmocka_unit_test(a_million_equal_findings_are_one),
         cmocka_unit_test(no_finding_is_a_failure),
         cmocka_unit_test(a_kept_finding_is_still_found),
         cmocka_unit_test(a_stack_keeps_its_innermost_frames),

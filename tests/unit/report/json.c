@@ -130,6 +130,41 @@ static void summary_is_whole(void **state)
     json_decref(document);
 }
 
+static void files_and_timeline_are_whole(void **state)
+{
+    (void)state;
+    struct nv_report *report = nv_report_new();
+    assert_true(nv_sample_fill(report));
+    const char *why[] = {NULL, "a suppression"};
+    assert_true(nv_report_suppress(report, why));
+    json_t *document = round_trip(report), *suppressed = json_object_get(document, "suppressed");
+    assert_string_equal(text_of(json_array_get(suppressed, 0), "suppressed_by"), "a suppression");
+    json_t *rules = json_object_get(document, "rules");
+    assert_int_equal(json_array_size(rules), 1);
+    assert_string_equal(text_of(json_array_get(rules, 0), "id"), "changed-after-flush");
+    json_t *file = json_array_get(json_object_get(document, "files"), 0);
+    assert_string_equal(text_of(file, "file"), "data/journal.bin");
+    assert_int_equal(number_of(file, "size"), 1 << 20);
+    assert_int_equal(number_of(json_object_get(file, "bytes"), "dirty"), 16 * 64);
+    assert_int_equal(number_of(json_object_get(file, "bytes"), "in-flight"), 8 * 64);
+    assert_int_equal(json_array_size(json_object_get(file, "durable")), 1);
+    json_t *differs = json_object_get(file, "differs"), *range = json_array_get(differs, 23);
+    assert_int_equal(json_array_size(differs), 24);
+    assert_int_equal(number_of(range, "offset"), 4096 + 23 * 128);
+    assert_int_equal(number_of(range, "length"), 64);
+    assert_int_equal(number_of(range, "finding"), 0);
+    assert_string_equal(text_of(range, "state"), "dirty");
+    json_t *timeline = json_object_get(document, "timeline"), *events = json_object_get(timeline, "events");
+    assert_int_equal(json_array_size(events), 2);
+    assert_string_equal(text_of(json_array_get(events, 0), "call"), "fsync"); /* by time */
+    assert_int_equal(json_array_size(json_object_get(json_array_get(events, 1), "kinds")), 3);
+    assert_int_equal(number_of(json_array_get(events, 1), "place"), 0);
+    assert_int_equal(number_of(json_object_get(timeline, "counts"), "flush"), 11);
+    assert_int_equal(json_array_size(json_object_get(timeline, "spans")), 1);
+    assert_int_equal(json_array_size(json_array_get(json_object_get(timeline, "places"), 0)), 1);
+    json_decref(document);
+}
+
 static void an_empty_report_is_valid(void **state)
 {
     (void)state;
@@ -140,6 +175,8 @@ static void an_empty_report_is_valid(void **state)
     assert_int_equal(json_array_size(json_object_get(document, "findings")), 0);
     assert_true(json_is_true(json_object_get(summary, "power_failure")));
     assert_true(json_is_null(json_object_get(summary, "level")));
+    assert_null(json_object_get(document, "files"));
+    assert_null(json_object_get(document, "timeline"));
     json_decref(document);
 }
 
@@ -171,11 +208,9 @@ static void names_that_are_no_text_survive(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(findings_are_whole),
-        cmocka_unit_test(stacks_are_whole),
-        cmocka_unit_test(summary_is_whole),
-        cmocka_unit_test(an_empty_report_is_valid),
-        cmocka_unit_test(names_that_are_no_text_survive),
+        cmocka_unit_test(findings_are_whole),       cmocka_unit_test(stacks_are_whole),
+        cmocka_unit_test(summary_is_whole),         cmocka_unit_test(files_and_timeline_are_whole),
+        cmocka_unit_test(an_empty_report_is_valid), cmocka_unit_test(names_that_are_no_text_survive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

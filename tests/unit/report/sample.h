@@ -5,7 +5,11 @@
 
 #include "report/report.h"
 
-/* Fills an empty report with something of everything. False: no memory; the report is then good to be freed. */
+/*
+ * Fill an empty report with something of everything; the first without findings, maps and timeline. False: no memory;
+ * the report is then good to be freed.
+ */
+bool nv_sample_describe(struct nv_report *report);
 bool nv_sample_fill(struct nv_report *report);
 
 /* A finding with a file and, unless NULL, one frame on each stack. NULL: no memory. */

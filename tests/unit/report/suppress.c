@@ -155,6 +155,25 @@ static void the_others_stay_in_order(void **state)
     nv_report_free(report);
 }
 
+static void lines_that_match_nothing_are_told(void **state)
+{
+    (void)state;
+    unsigned line;
+    struct nv_report *report = report_on("data/journal.bin");
+    struct nv_suppressions *list = nv_suppressions_new();
+    assert_int_equal(read_text(list, "*:*.tmp:*\n*:*.bin:*\n*:journal.bin:*\nnot-drained:*:*\n", &line), 0);
+    assert_true(nv_suppressions_apply(list, report));
+    assert_int_equal(report->suppressed_count, 1);
+    assert_non_null(strstr(report->suppressed[0]->suppressed_by, "line 2"));
+    assert_int_equal(report->unused_suppression_count,
+                     2); /* line 3 matches too; the built-in ones are not the user's */
+    assert_non_null(strstr(report->unused_suppressions[0], "suppression *:*.tmp:* ("));
+    assert_non_null(strstr(report->unused_suppressions[0], "line 1"));
+    assert_non_null(strstr(report->unused_suppressions[1], "line 4"));
+    nv_suppressions_free(list);
+    nv_report_free(report);
+}
+
 static void what_is_generated_suppresses(void **state)
 {
     (void)state;
@@ -185,6 +204,7 @@ int main(void)
         cmocka_unit_test(a_file_that_cannot_be_read_says_why),
         cmocka_unit_test(built_in_list_is_applied_and_shown),
         cmocka_unit_test(the_others_stay_in_order),
+        cmocka_unit_test(lines_that_match_nothing_are_told),
         cmocka_unit_test(what_is_generated_suppresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

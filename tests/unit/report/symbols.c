@@ -196,7 +196,7 @@ static void marks_and_flushes_are_named_too(void **state)
     struct nv_report *report = nv_report_new();
     struct nv_finding *finding = nv_sample_finding(NV_RULE_NOT_FLUSHED, "a", NULL, NULL);
     assert_true(nv_stack_push(&finding->flush_stack, program, outer_offset()));
-    assert_true(nv_report_add_mark(report, "here", &finding->flush_stack));
+    assert_true(nv_report_add_mark(report, "here", 0, &finding->flush_stack));
     assert_true(nv_report_add(report, finding));
     nv_report_symbolise(report);
     assert_string_equal(report->findings[0]->flush_stack.frames[1].function, "outer_place");

@@ -57,9 +57,7 @@ static void clean(void **state)
 {
     (void)state;
     struct nv_report *report = nv_report_new();
-    assert_true(nv_sample_fill(report));
-    static const bool none[2] = {false};
-    nv_report_keep(report, none);
+    assert_true(nv_sample_describe(report));
     expect(report, "clean", false);
 }
 
@@ -107,6 +105,59 @@ static void awkward(void **state)
     expect(report, "awkward", false);
 }
 
+/* The block of a finding with so many frames on its stacks, and so long sentences: lines, the empty one left out. */
+static size_t block_lines(size_t writers, size_t flushers, bool known, const char *message)
+{
+    struct nv_report *report = nv_report_new();
+    struct nv_finding *finding = nv_sample_finding(NV_RULE_CHANGED_AFTER_FLUSH, "a", NULL, NULL);
+    char *written = NULL;
+    size_t size = 0, lines = 0;
+    for (size_t i = 0; i < writers; i++)
+        assert_true(nv_stack_push(&finding->write_stack, "program", i));
+    for (size_t i = 0; i < flushers; i++)
+        assert_true(nv_stack_push(&finding->flush_stack, "program", i));
+    if (known) {
+        finding->length_bytes = finding->total_bytes = finding->count = 9;
+        finding->sample_bytes = NV_SAMPLE_BYTES_MAX;
+        memset(finding->view, 7, sizeof finding->view);
+    }
+    finding->message = message ? strdup(message) : NULL;
+    assert_true(nv_report_add(report, finding));
+    FILE *out = open_memstream(&written, &size);
+    assert_true(nv_report_text(report, out, false));
+    fclose(out);
+    for (const char *at = written; *at != '\n'; at = strchr(at, '\n') + 1)
+        lines++;
+    assert_non_null(strstr(written, known ? "written         0  07" : "to do"));
+    assert_int_equal(strstr(written, "... called from") != NULL, writers + flushers > 9);
+    free(written);
+    nv_report_free(report);
+    return lines;
+}
+
+static void a_block_has_at_most_twelve_lines(void **state)
+{
+    (void)state;
+    assert_int_equal(block_lines(0, 0, false, NULL), 5);
+    assert_int_equal(block_lines(1, 0, true, NULL), 10); /* both rows of bytes */
+    assert_int_equal(block_lines(5, 1, true, NULL), 12);
+    assert_int_equal(block_lines(2, 16, true, NULL), 12);
+    assert_int_equal(block_lines(16, 16, true, NULL), 12);
+    assert_int_equal(block_lines(16, 16, false, NULL), 12);
+    assert_true(block_lines(3, 2, true,
+                            "a sentence that does not fit on one line of a hundred columns, since it goes on and on, "
+                            "and only ends where the second one has begun a good while ago") <= 12);
+}
+
+static void advice_is_one_line(void **state)
+{
+    (void)state;
+    for (unsigned rule = 0; rule < NV_RULE_COUNT; rule++) {
+        assert_true(strlen(nv_rule_advice((enum nv_rule)rule)) <= 86);
+        assert_true(strlen(nv_rule_message((enum nv_rule)rule)) <= 98);
+    }
+}
+
 static void a_failed_write_is_told(void **state)
 {
     (void)state;
@@ -128,6 +179,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(after_a_power_failure),
         cmocka_unit_test(nothing_known),
         cmocka_unit_test(awkward),
+        cmocka_unit_test(a_block_has_at_most_twelve_lines),
+        cmocka_unit_test(advice_is_one_line),
         cmocka_unit_test(a_failed_write_is_told),
     };
     if (argc < 2) {
