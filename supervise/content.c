@@ -285,6 +285,7 @@ int nv_content_sync(struct nv_image *image, struct nv_object *object, uint64_t f
 
     if (nv_object_find_foreign(image, object))
         return 0;
+    nv_expect_before_sync(image, object, from, to);
     status = sync_content(image, object, from, to);
     nv_object_agree(object, !status && !from && to == UINT64_MAX);
     return status;
@@ -439,11 +440,11 @@ static int remember_last(void *context, uint64_t offset, uint64_t length, const 
     return last->visit(last->context, offset, length, view, durable);
 }
 
-int nv_content_compare(struct nv_image *image, struct nv_object *object, nv_difference_visitor *visit, void *context)
+static int compare_range(struct nv_image *image, struct nv_object *object, uint64_t offset, uint64_t to,
+                         nv_difference_visitor *visit, void *context)
 {
     struct last_difference last = {visit, context, 0};
     struct side view, durable = {.fd = -1, .buffer = (uint8_t *)image->buffers + NV_CHUNK_BYTES};
-    uint64_t offset = 0;
     size_t length;
     int status = side_open(&view, nv_object_view(image, object), image->buffers);
 
@@ -451,7 +452,9 @@ int nv_content_compare(struct nv_image *image, struct nv_object *object, nv_diff
         status = side_open(&durable, nv_object_durable(image, object), durable.buffer);
     if (status)
         return status;
-    while (next_chunk(&view, &durable, UINT64_MAX, view.size_bytes, &offset, &length)) {
+    if (to > view.size_bytes)
+        to = view.size_bytes;
+    while (next_chunk(&view, &durable, UINT64_MAX, to, &offset, &length)) {
         status = side_read(&view, offset, length);
         if (!status)
             status = side_read(&durable, offset, length);
@@ -462,4 +465,36 @@ int nv_content_compare(struct nv_image *image, struct nv_object *object, nv_diff
         offset += length;
     }
     return compare_sizes(&view, &durable, last.end, visit, context);
+}
+
+int nv_content_compare(struct nv_image *image, struct nv_object *object, nv_difference_visitor *visit, void *context)
+{
+    return compare_range(image, object, 0, UINT64_MAX, visit, context);
+}
+
+struct search {
+    uint64_t from, to, found;
+};
+
+static int find_first(void *context, uint64_t offset, uint64_t length, const uint8_t *view, const uint8_t *durable)
+{
+    struct search *search = context;
+    uint64_t at = offset > search->from ? offset : search->from;
+    uint64_t end = offset + length < search->to ? offset + length : search->to;
+
+    while (at < end && view && view[at - offset] == durable[at - offset])
+        at++;
+    if (at < end)
+        search->found = at;
+    return at < end ? 1 : 0;
+}
+
+int nv_content_first_difference(struct nv_image *image, struct nv_object *object, uint64_t from, uint64_t to,
+                                uint64_t *offset)
+{
+    struct search search = {from, to, NV_VERIFIER_EQUAL};
+    int status = compare_range(image, object, from, to, find_first, &search);
+
+    *offset = search.found;
+    return status < 0 ? status : 0;
 }

@@ -107,6 +107,7 @@ struct nv_image {
     bool blind;            /* some file was made durable unseen, and there is no telling which: nothing is judged */
 
     uint64_t bytes_made_durable, syncs, tokens;
+    struct nv_ledger *ledger;
     struct nv_object **verifier_files; /* [id - 1] */
     size_t verifier_file_count;
 };
@@ -165,6 +166,9 @@ bool nv_content_was_synced(const struct nv_object *object, uint64_t offset);
 /* Call `differs` for each differing run of lines, in order; `view_bytes` is the view's size. */
 typedef int nv_difference_visitor(void *context, uint64_t offset, uint64_t length_bytes, const uint8_t *view,
                                   const uint8_t *durable);
+/* The first byte of [from, to) that differs; NV_VERIFIER_EQUAL: none does. */
+int nv_content_first_difference(struct nv_image *image, struct nv_object *object, uint64_t from, uint64_t to,
+                                uint64_t *offset);
 int nv_content_compare(struct nv_image *image, struct nv_object *object, nv_difference_visitor *visit, void *context);
 
 /* events.c: what the kernel tells of names */
@@ -219,5 +223,14 @@ int nv_names_sync(struct nv_image *image, struct nv_object *only);
 /* lines.c: the verifier's records of a file's lines */
 int nv_lines_provide(struct nv_object *object, uint64_t end);
 void nv_lines_forget(struct nv_object *object);
+
+/* expect.c: what the program says must hold */
+/*
+ * The first byte of a range that is not durable as it is in the view; NV_VERIFIER_EQUAL: all of it is, or the file is
+ * not at stake.
+ */
+int nv_expect_difference(struct nv_image *image, const struct nv_ledger_range *range, uint64_t *offset);
+/* A sync is about to make [from, to) of the object durable: whether all that must be so before it is. */
+void nv_expect_before_sync(struct nv_image *image, const struct nv_object *object, uint64_t from, uint64_t to);
 
 #endif

@@ -518,33 +518,50 @@ static int judge_names(struct nv_supervisor *supervisor, const struct nv_changes
 
 /* ---- what the verifier told ---- */
 
-static const char *misuse_message(uint32_t kind)
+struct event_kind {
+    enum nv_rule rule;
+    const char *message; /* behind the function's name */
+    const char *advice;
+};
+
+static const char misuse_advice[] = "check the status of every call, and free a token once, after its last use";
+
+static const struct event_kind event_kinds[] = {
+    [NV_REFUSED_TOKEN] = {NV_RULE_TOKEN_MISUSE,
+                          "refused a call: what was passed is no live token: it is garbage, or has been freed",
+                          misuse_advice},
+    [NV_REFUSED_RANGE] = {NV_RULE_OUTSIDE_TOKEN, "refused a call: the range does not lie inside the token's",
+                          "pass a range inside the one that the token was made for"},
+    [NV_REFUSED_FLAGS] = {NV_RULE_TOKEN_MISUSE, "refused a call: a flag was passed that is not defined", misuse_advice},
+    [NV_REFUSED_POINTER] = {NV_RULE_TOKEN_MISUSE, "refused a call: NULL was passed where memory must be",
+                            misuse_advice},
+    [NV_EVENT_NOT_DURABLE] = {NV_RULE_BROKEN_EXPECTATION, "was called for bytes that are not durable",
+                              "write, flush and drain them (or sync the file) before this place"},
+    [NV_EVENT_OUT_OF_ORDER] = {NV_RULE_BROKEN_EXPECTATION,
+                               "asked for an order that did not hold: the second range became durable while these "
+                               "bytes, of the first, were not",
+                               "flush and drain the first range before the second one is flushed"},
+};
+
+static const struct event_kind *kind_of(const struct nv_ledger_event *event)
 {
-    switch (kind) {
-    case NV_REFUSED_RANGE:
-        return "the range does not lie inside the token's";
-    case NV_REFUSED_FLAGS:
-        return "a flag was passed that is not defined";
-    case NV_REFUSED_POINTER:
-        return "NULL was passed where memory must be";
-    default:
-        return "what was passed is no live token: it is garbage, or has been freed";
-    }
+    bool known = event->kind < sizeof event_kinds / sizeof *event_kinds && event_kinds[event->kind].message;
+
+    return &event_kinds[known ? event->kind : NV_REFUSED_TOKEN];
 }
 
 static int judge_event(struct nv_supervisor *supervisor, const struct nv_ledger_event *event)
 {
-    bool outside = event->kind == NV_REFUSED_RANGE;
-    struct nv_finding *finding =
-        nv_finding_new(outside ? NV_RULE_OUTSIDE_TOKEN : NV_RULE_TOKEN_MISUSE, NV_SEVERITY_ERROR);
+    const struct event_kind *kind = kind_of(event);
+    struct nv_finding *finding = nv_finding_new(kind->rule, NV_SEVERITY_ERROR);
     int length;
 
     if (!finding)
         return -ENOMEM;
-    length = asprintf(&finding->message, "%s refused a call: %s", event->function, misuse_message(event->kind));
-    finding->advice = strdup(outside ? "pass a range inside the one that the token was made for"
-                                     : "check the status of every call, and free a token once, after its last use");
+    length = asprintf(&finding->message, "%s %s", event->function, kind->message);
+    finding->advice = strdup(kind->advice);
     finding->count = atomic_load(&event->count);
+    finding->offset = event->offset;
     finding->length_bytes = event->size_bytes;
     if (event->file && event->file <= supervisor->image.verifier_file_count) {
         char path[PATH_MAX];

@@ -32,6 +32,7 @@ static int open_ledger(struct nv_supervisor *supervisor)
     if (ledger == MAP_FAILED)
         return -errno;
     supervisor->ledger = ledger;
+    supervisor->image.ledger = ledger;
     supervisor->ledger->domain = (uint32_t)supervisor->options->domain;
     return 0;
 }
@@ -160,6 +161,19 @@ static void serve_file(struct nv_supervisor *supervisor, int connection, const s
                    request->kind == NV_VERIFIER_FILE ? 2 : 0);
 }
 
+/* Where the images differ in a range that the program has expectations of. */
+static void serve_compare(struct nv_supervisor *supervisor, int connection, const struct nv_verifier_request *request)
+{
+    struct nv_verifier_reply reply = {.status = STATUS_SUCCESS};
+    struct nv_ledger_range range = {
+        .file = request->file, .offset = request->offset, .length_bytes = request->end - request->offset};
+    int status = nv_expect_difference(&supervisor->image, &range, &reply.offset);
+
+    if (status)
+        reply.status = STATUS_INSUFFICIENT_RESOURCES;
+    (void)send(connection, &reply, sizeof reply, MSG_NOSIGNAL);
+}
+
 static void serve(struct nv_supervisor *supervisor, int connection)
 {
     struct timeval patience = {.tv_sec = 2};
@@ -174,6 +188,8 @@ static void serve(struct nv_supervisor *supervisor, int connection)
         reply_with(connection, STATUS_SUCCESS, 0, &supervisor->ledger_fd, 1);
     else if (request.kind == NV_VERIFIER_FILE || request.kind == NV_VERIFIER_NAME)
         serve_file(supervisor, connection, &request);
+    else if (request.kind == NV_VERIFIER_COMPARE)
+        serve_compare(supervisor, connection, &request);
     else
         reply_with(connection, STATUS_INVALID_PARAMETER, 0, NULL, 0);
 }

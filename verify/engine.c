@@ -6,6 +6,7 @@
 #include "verify/engine.h"
 #include "nvrtl/status.h"
 #include "verify/binding.h"
+#include "verify/expect.h"
 #include "verify/notes.h"
 #include "verify/places.h"
 #include <string.h>
@@ -107,6 +108,7 @@ static NTSTATUS start_lines(const struct call *call, uintptr_t address, size_t s
 
 static void finish_thread_lines(struct nv_thread *thread)
 {
+    nv_expect_before_drain(&thread->flight);
     nv_flight_drain(&thread->flight);
 }
 
@@ -148,6 +150,7 @@ static NTSTATUS start_pages(const struct call *call, uintptr_t address, size_t s
 static void finish_file(struct nv_file *file)
 {
     nv_files_flight_lock();
+    nv_expect_before_drain(&file->flight);
     nv_flight_drain(&file->flight);
     nv_files_flight_unlock();
 }

@@ -153,6 +153,19 @@ void nv_flight_drain(struct nv_flight *flight)
     nv_flight_clear(flight);
 }
 
+/* Behind the end of a file that was cut there is nothing durable, and nothing is visited. */
+void nv_flight_each(const struct nv_flight *flight, nv_flight_visitor *visit, void *context)
+{
+    for (const struct nv_flight_chunk *chunk = flight->first; chunk != NULL && chunk->count != 0; chunk = chunk->next)
+        for (size_t i = 0; i < chunk->count; i++) {
+            const struct entry *entry = &chunk->entries[i];
+            uint64_t offset = entry->line * LINE_BYTES;
+
+            if (offset < atomic_load_explicit(&entry->map->header->reach_bytes, memory_order_acquire))
+                visit(context, entry->map->file, offset, entry->words, entry->map->durable + offset);
+        }
+}
+
 static void free_chunks(struct nv_flight_chunk *chunk)
 {
     while (chunk != NULL) {

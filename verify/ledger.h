@@ -3,7 +3,7 @@
  * What the verifier, inside the program, shares with the supervisor: the messages on the socket, and two kinds of
  * shared memory. Both survive the program, so that its end, however sudden, loses nothing of what it had said.
  *
- *   ledger   one a run: places in the code, misuse, marks, ignored ranges, regions
+ *   ledger   one a run: places in the code, misuse, broken expectations, marks, ignored ranges, regions, orders
  *   lines    one a file: a header, and a record for every 64-byte line
  *
  * All of it only grows; slots are taken by an atomic add, and `ready` is set last.
@@ -76,6 +76,7 @@ static inline uint32_t nv_line_hash(const void *line)
 #define NV_LEDGER_EVENTS 4096
 #define NV_LEDGER_MARKS 4096
 #define NV_LEDGER_RANGES 65536
+#define NV_LEDGER_ORDERS 4096
 
 struct nv_ledger_frame {
     uint32_t module;
@@ -88,14 +89,21 @@ struct nv_ledger_place {
     struct nv_ledger_frame frames[NV_LEDGER_FRAMES];
 };
 
-/* Misuse, one record for each kind and place. */
+/* Kinds of event besides those of enum nv_refusal and nv_misuse. */
+enum nv_ledger_event_kind {
+    NV_EVENT_NOT_DURABLE = 16,  /* NvrtlExpectDurable, and it is not */
+    NV_EVENT_OUT_OF_ORDER = 17, /* NvrtlExpectOrder, and the second became durable before the first */
+};
+
+/* Misuse or a broken expectation, one record for each kind and place. */
 struct nv_ledger_event {
     _Atomic uint32_t ready;
-    uint32_t kind; /* enum nv_refusal, or enum nv_misuse */
+    uint32_t kind; /* enum nv_refusal, nv_misuse or nv_ledger_event_kind */
     uint32_t place;
     _Atomic uint32_t count;
     uint64_t token, address, size_bytes;
-    uint32_t file; /* of the token, where the range was outside a live one; 0: none */
+    uint32_t file;   /* of the token, where the range was outside a live one; 0: none */
+    uint64_t offset; /* in the file; of an expectation alone */
     char function[64];
 };
 
@@ -112,11 +120,18 @@ struct nv_ledger_range {
     uint64_t offset, length_bytes;
 };
 
+/* NvrtlExpectOrder: when `then` changes in the durable image, `first` is durable. */
+struct nv_ledger_order {
+    _Atomic uint32_t ready;
+    uint32_t place;
+    struct nv_ledger_range first, then;
+};
+
 struct nv_ledger {
     uint32_t domain; /* NVRTL_DOMAIN that tokens simulate; set by the supervisor */
     _Atomic uint64_t tokens;
-    _Atomic uint32_t modules, places, events, marks, ignored,
-        regions;           /* slots taken (may exceed the arrays: then lost) */
+    _Atomic uint32_t modules, places, events, marks, ignored, regions,
+        orders;            /* slots taken (may exceed the arrays: then lost) */
     _Atomic uint32_t lost; /* records for which there was no room */
     struct {
         _Atomic uint32_t ready;
@@ -126,6 +141,7 @@ struct nv_ledger {
     struct nv_ledger_mark mark[NV_LEDGER_MARKS];
     struct nv_ledger_range ignore[NV_LEDGER_RANGES];
     struct nv_ledger_range region[NV_LEDGER_RANGES];
+    struct nv_ledger_order order[NV_LEDGER_ORDERS];
     struct nv_ledger_place place[NV_LEDGER_PLACES];
 };
 
@@ -134,19 +150,25 @@ enum nv_verifier_request_kind {
     NV_VERIFIER_HELLO = 1, /* reply: one descriptor, the ledger (sizeof(struct nv_ledger)) */
     NV_VERIFIER_FILE = 2,  /* reply: two descriptors, the durable file (read and write) and its lines */
     NV_VERIFIER_NAME = 3,  /* reply: the file's number alone; nothing becomes durable by asking */
+    NV_VERIFIER_COMPARE = 4, /* reply: where in [offset, end) of file `file` the images differ first */
 };
 
 struct nv_verifier_request {
     uint32_t version; /* NV_SEAM_VERSION */
     uint32_t kind;
     uint64_t device, inode; /* of the mapping, as /proc/self/maps tells it */
-    uint64_t end;           /* lines are needed for this many bytes of the file */
+    uint64_t end;           /* lines are needed for this many bytes of the file; of what is compared */
+    uint64_t offset;        /* of what is compared */
+    uint32_t file;          /* of which something is compared */
 };
 
 struct nv_verifier_reply {
     int32_t status; /* NTSTATUS; descriptors come with success alone */
     uint32_t file;  /* a number for the file, from 1 */
+    uint64_t offset; /* of the first byte that differs; NV_VERIFIER_EQUAL: none does */
 };
+
+#define NV_VERIFIER_EQUAL UINT64_MAX
 
 /* status when the file is not at stake in this run (NV_VERIFIER_FILE): the token is bound as without a verifier. */
 #define NV_VERIFIER_NOT_AT_STAKE ((int32_t)0xC00000BB) /* STATUS_NOT_SUPPORTED */

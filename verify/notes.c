@@ -137,6 +137,42 @@ void nv_notes_ignore(uint32_t file, uint64_t offset, uint64_t length_bytes)
     tell_range(&ignored, ledger->ignore, &ledger->ignored, &range);
 }
 
+static bool same_range(const struct nv_ledger_range *left, const struct nv_ledger_range *right)
+{
+    return left->file == right->file && left->offset == right->offset && left->length_bytes == right->length_bytes;
+}
+
+static bool is_known_order(const struct nv_ledger_range *first, const struct nv_ledger_range *then)
+{
+    uint32_t known = atomic_load_explicit(&ledger->orders, memory_order_acquire);
+
+    for (uint32_t i = 0; i < known && i < NV_LEDGER_ORDERS; i++) {
+        const struct nv_ledger_order *order = &ledger->order[i];
+
+        if (atomic_load_explicit(&order->ready, memory_order_acquire) != 0 && same_range(&order->first, first) &&
+            same_range(&order->then, then))
+            return true;
+    }
+    return false;
+}
+
+void nv_notes_order(const struct nv_ledger_range *first, const struct nv_ledger_range *then, uint16_t place)
+{
+    struct nv_ledger_order *order;
+    uint32_t slot;
+
+    if (is_known_order(first, then))
+        return;
+    slot = take(&ledger->orders, NV_LEDGER_ORDERS);
+    if (slot == NV_LEDGER_ORDERS)
+        return;
+    order = &ledger->order[slot];
+    order->place = place;
+    order->first = *first;
+    order->then = *then;
+    atomic_store_explicit(&order->ready, 1, memory_order_release);
+}
+
 void nv_notes_mark(const char *text, uint16_t place)
 {
     uint32_t slot = take(&ledger->marks, NV_LEDGER_MARKS);
@@ -148,48 +184,49 @@ void nv_notes_mark(const char *text, uint16_t place)
     atomic_store_explicit(&ledger->mark[slot].ready, 1, memory_order_release);
 }
 
-static struct nv_ledger_event *find_event(uint32_t why, const char *function, uint16_t place)
+static struct nv_ledger_event *find_event(uint32_t kind, const char *function, uint16_t place)
 {
     for (size_t i = 0; i < event_count; i++) {
         struct nv_ledger_event *event = &ledger->event[events[i]];
 
-        if (event->kind == why && event->place == place &&
+        if (event->kind == kind && event->place == place &&
             strncmp(event->function, function, sizeof event->function - 1) == 0)
             return event;
     }
     return NULL;
 }
 
-bool nv_notes_refused_again(uint32_t why, const char *function, uint16_t place)
+bool nv_notes_event_again(uint32_t kind, const char *function, uint16_t place)
 {
     struct nv_ledger_event *event;
 
     pthread_mutex_lock(&mutex);
-    event = find_event(why, function, place);
+    event = find_event(kind, function, place);
     if (event != NULL)
         atomic_fetch_add_explicit(&event->count, 1, memory_order_relaxed);
     pthread_mutex_unlock(&mutex);
     return event != NULL;
 }
 
-void nv_notes_refused(uint32_t why, const char *function, uint16_t place, const void *token,
-                      const struct nv_ledger_range *range, const void *address)
+void nv_notes_event(uint32_t kind, const char *function, uint16_t place, const void *token,
+                    const struct nv_ledger_range *range, const void *address)
 {
     struct nv_ledger_event *event;
     uint32_t slot;
 
-    if (nv_notes_refused_again(why, function, place))
+    if (nv_notes_event_again(kind, function, place))
         return;
     slot = take(&ledger->events, NV_LEDGER_EVENTS);
     if (slot == NV_LEDGER_EVENTS)
         return;
     event = &ledger->event[slot];
-    event->kind = why;
+    event->kind = kind;
     event->place = place;
     event->token = (uintptr_t)token;
     event->address = (uintptr_t)address;
     event->size_bytes = range->length_bytes;
     event->file = range->file;
+    event->offset = range->offset;
     copy_text(event->function, sizeof event->function, function);
     atomic_store_explicit(&event->count, 1, memory_order_relaxed);
     atomic_store_explicit(&event->ready, 1, memory_order_release);

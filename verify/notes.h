@@ -26,12 +26,15 @@ uint32_t nv_notes_module(const char *path);
 void nv_notes_region(uint32_t file, uint64_t offset, uint64_t length_bytes);
 void nv_notes_ignore(uint32_t file, uint64_t offset, uint64_t length_bytes);
 
+/* A range of a file must be durable before another is. */
+void nv_notes_order(const struct nv_ledger_range *first, const struct nv_ledger_range *then, uint16_t place);
+
 void nv_notes_mark(const char *text, uint16_t place);
 
-/* One more of this misuse (enum nv_refusal, enum nv_misuse), if it is known; false: it is not. */
-bool nv_notes_refused_again(uint32_t why, const char *function, uint16_t place);
-void nv_notes_refused(uint32_t why, const char *function, uint16_t place, const void *token,
-                      const struct nv_ledger_range *range, const void *address);
+/* One more of this event (enum nv_refusal, nv_ledger_event_kind), if it is known; false: it is not. */
+bool nv_notes_event_again(uint32_t kind, const char *function, uint16_t place);
+void nv_notes_event(uint32_t kind, const char *function, uint16_t place, const void *token,
+                    const struct nv_ledger_range *range, const void *address);
 
 void nv_notes_before_fork(void);
 void nv_notes_after_fork(void);

@@ -8,6 +8,7 @@
 #include "verify/binding.h"
 #include "verify/client.h"
 #include "verify/engine.h"
+#include "verify/expect.h"
 #include "verify/fork.h"
 #include "verify/notes.h"
 #include "verify/places.h"
@@ -109,13 +110,13 @@ static NTSTATUS refuse(enum nv_refusal why, const char *function, PVOID token, c
     struct nv_ledger_range range = {.length_bytes = size_bytes};
     int before = errno;
 
-    if (nv_notes_refused_again(why, function, id))
+    if (nv_notes_event_again(why, function, id))
         return STATUS_INVALID_PARAMETER;
     if (why == NV_REFUSED_RANGE)
         range.file = file_of(token);
     if (why == NV_REFUSED_RANGE && range.file == 0)
         range.file = file_at(address);
-    nv_notes_refused(why, function, id, token, &range, address);
+    nv_notes_event(why, function, id, token, &range, address);
     errno = before;
     return STATUS_INVALID_PARAMETER;
 }
@@ -124,7 +125,7 @@ static void misuse(enum nv_misuse why, const char *function, const void *place)
 {
     struct nv_ledger_range range = {0};
 
-    nv_notes_refused(why, function, place_of(place, __builtin_frame_address(0)), NULL, &range, NULL);
+    nv_notes_event(why, function, place_of(place, __builtin_frame_address(0)), NULL, &range, NULL);
 }
 
 static void ignore(const void *address, size_t size_bytes)
@@ -151,6 +152,16 @@ static void mark(const char *text, const void *place)
         nv_notes_mark(text, place_of(place, __builtin_frame_address(0)));
 }
 
+static void expect_durable(const void *address, size_t size_bytes, const void *place)
+{
+    nv_expect_durable(runtime, address, size_bytes, place_of(place, __builtin_frame_address(0)));
+}
+
+static void expect_order(const NV_MEMORY_RANGE *first, const NV_MEMORY_RANGE *then, const void *place)
+{
+    nv_expect_order(runtime, first, then, place_of(place, __builtin_frame_address(0)));
+}
+
 static const struct nv_seam seam = {
     .version = NV_SEAM_VERSION,
     .verified = true,
@@ -161,6 +172,8 @@ static const struct nv_seam seam = {
     .misuse = misuse,
     .ignore = ignore,
     .mark = mark,
+    .expect_durable = expect_durable,
+    .expect_order = expect_order,
 };
 
 static struct nv_ledger *take_ledger(void)

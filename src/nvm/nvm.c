@@ -244,3 +244,14 @@ VOID NvrtlMark(const CHAR *Text)
 {
     nv_seam->mark(Text, PLACE);
 }
+
+VOID NvrtlExpectDurable(const VOID *Address, SIZE_T Size)
+{
+    nv_seam->expect_durable(Address, Size, PLACE);
+}
+
+VOID NvrtlExpectOrder(const VOID *First, SIZE_T FirstSize, const VOID *Then, SIZE_T ThenSize)
+{
+    NV_MEMORY_RANGE first = {(PVOID)First, FirstSize}, then = {(PVOID)Then, ThenSize};
+    nv_seam->expect_order(&first, &then, PLACE);
+}

@@ -90,9 +90,23 @@ static void mark(const char *text, const void *place)
     (void)place;
 }
 
+static void expect_durable(const void *address, size_t size_bytes, const void *place)
+{
+    (void)address;
+    (void)size_bytes;
+    (void)place;
+}
+
+static void expect_order(const NV_MEMORY_RANGE *first, const NV_MEMORY_RANGE *then, const void *place)
+{
+    (void)first;
+    (void)then;
+    (void)place;
+}
+
 #define OWN_TABLE                                                                                                      \
     .version = NV_SEAM_VERSION, .bind = bind, .drain_default = drain_default, .refuse = refuse, .misuse = misuse,      \
-    .ignore = ignore, .mark = mark
+    .ignore = ignore, .mark = mark, .expect_durable = expect_durable, .expect_order = expect_order
 
 static const struct nv_seam plain = {OWN_TABLE};
 static const struct nv_seam forced = {OWN_TABLE, .forced = true};
@@ -107,6 +121,8 @@ static const struct nv_seam only_msync = {
     .misuse = misuse,
     .ignore = ignore,
     .mark = mark,
+    .expect_durable = expect_durable,
+    .expect_order = expect_order,
 };
 
 static const struct nv_runtime runtime = {

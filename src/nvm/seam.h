@@ -101,6 +101,8 @@ struct nv_seam {
     void (*misuse)(enum nv_misuse why, const char *function, const void *place);
     void (*ignore)(const void *address, size_t size_bytes);
     void (*mark)(const char *text, const void *place);
+    void (*expect_durable)(const void *address, size_t size_bytes, const void *place);
+    void (*expect_order)(const NV_MEMORY_RANGE *first, const NV_MEMORY_RANGE *then, const void *place);
 };
 
 /* The table in force. Written once, by the library's constructor. */
