@@ -147,9 +147,9 @@ struct nv_ledger {
 
 /* Requests on the socket (SOCK_SEQPACKET), one reply each. */
 enum nv_verifier_request_kind {
-    NV_VERIFIER_HELLO = 1, /* reply: one descriptor, the ledger (sizeof(struct nv_ledger)) */
-    NV_VERIFIER_FILE = 2,  /* reply: two descriptors, the durable file (read and write) and its lines */
-    NV_VERIFIER_NAME = 3,  /* reply: the file's number alone; nothing becomes durable by asking */
+    NV_VERIFIER_HELLO = 1,   /* reply: one descriptor, the ledger (sizeof(struct nv_ledger)) */
+    NV_VERIFIER_FILE = 2,    /* reply: two descriptors, the durable file (read and write) and its lines */
+    NV_VERIFIER_NAME = 3,    /* reply: the file's number alone; nothing becomes durable by asking */
     NV_VERIFIER_COMPARE = 4, /* reply: where in [offset, end) of file `file` the images differ first */
 };
 
@@ -163,8 +163,8 @@ struct nv_verifier_request {
 };
 
 struct nv_verifier_reply {
-    int32_t status; /* NTSTATUS; descriptors come with success alone */
-    uint32_t file;  /* a number for the file, from 1 */
+    int32_t status;  /* NTSTATUS; descriptors come with success alone */
+    uint32_t file;   /* a number for the file, from 1 */
     uint64_t offset; /* of the first byte that differs; NV_VERIFIER_EQUAL: none does */
 };
 

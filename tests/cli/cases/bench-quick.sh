@@ -26,7 +26,7 @@ for result in answer['results']:
         if name != 'nvrtl':
             lowest = time['least_ns'] / times['nvrtl']['most_ns']
             highest = time['most_ns'] / times['nvrtl']['least_ns']
-            assert lowest <= result['over_nvrtl'][name] * (1 + 1e-9) and result['over_nvrtl'][name] <= highest * (1 + 1e-9)
+            assert lowest * (1 - 1e-9) <= result['over_nvrtl'][name] <= highest * (1 + 1e-9)
     assert ('libpmem' in times) == (peer and 'refusal' not in result['group']), result
 for group, names in seen.items():
     if not group.startswith('threads'):
