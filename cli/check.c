@@ -45,6 +45,7 @@ enum {
     OPTION_OUTPUT,
     OPTION_SUPPRESSIONS,
     OPTION_GENERATE,
+    OPTION_PERFORMANCE,
     OPTION_ERROR_EXITCODE,
 };
 
@@ -68,6 +69,7 @@ static const struct argp_option options[] = {
     {"suppressions", OPTION_SUPPRESSIONS, "FILE", 0,
      "Leave out what the lines of FILE name, rule:file-glob:function-glob (repeatable)", 3},
     {"gen-suppressions", OPTION_GENERATE, NULL, 0, "Write the line that would suppress each finding, too", 3},
+    {"performance", OPTION_PERFORMANCE, NULL, 0, "Tell of flushes and drains that had nothing to do, too", 3},
     {"error-exitcode", OPTION_ERROR_EXITCODE, "N", 0,
      "Exit with N when there are errors among the findings (default: 99)", 3},
     {0},
@@ -172,6 +174,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return add_word(&check->suppressions, argument);
     case OPTION_GENERATE:
         check->generate = true;
+        return 0;
+    case OPTION_PERFORMANCE:
+        check->run.performance = true;
         return 0;
     case OPTION_ERROR_EXITCODE:
         check->findings_status = exit_status(state, argument);

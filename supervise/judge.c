@@ -66,7 +66,7 @@ static bool at_stake(const struct nv_supervisor *supervisor, const char *relativ
 
 /* ---- places in the code ---- */
 
-static bool add_place(struct nv_stack *stack, const struct nv_ledger *ledger, uint32_t number)
+bool nv_judge_place(struct nv_stack *stack, const struct nv_ledger *ledger, uint32_t number)
 {
     const struct nv_ledger_place *place = &ledger->place[number % NV_LEDGER_PLACES];
 
@@ -258,8 +258,8 @@ static int report_kind(struct nv_supervisor *supervisor, const struct nv_object 
     memcpy(finding->view, kind->view, kind->sample_bytes);
     memcpy(finding->durable, kind->durable, kind->sample_bytes);
     if (!finding->file || !finding->message || !finding->advice ||
-        !add_place(&finding->write_stack, supervisor->ledger, kind->write_place) ||
-        !add_place(&finding->flush_stack, supervisor->ledger, kind->flush_place)) {
+        !nv_judge_place(&finding->write_stack, supervisor->ledger, kind->write_place) ||
+        !nv_judge_place(&finding->flush_stack, supervisor->ledger, kind->flush_place)) {
         nv_finding_free(finding);
         return -ENOMEM;
     }
@@ -570,7 +570,7 @@ static int judge_event(struct nv_supervisor *supervisor, const struct nv_ledger_
         if (nv_object_path(object, path, sizeof path) >= 0)
             finding->file = shown_path(object->folder, path);
     }
-    if (length < 0 || !finding->advice || !add_place(&finding->write_stack, supervisor->ledger, event->place)) {
+    if (length < 0 || !finding->advice || !nv_judge_place(&finding->write_stack, supervisor->ledger, event->place)) {
         if (length < 0)
             finding->message = NULL;
         nv_finding_free(finding);
@@ -594,7 +594,7 @@ static int judge_ledger(struct nv_supervisor *supervisor)
 
         if (!atomic_load(&ledger->mark[i].ready))
             continue;
-        if (!add_place(&stack, ledger, ledger->mark[i].place) ||
+        if (!nv_judge_place(&stack, ledger, ledger->mark[i].place) ||
             !nv_report_add_mark(supervisor->report, ledger->mark[i].text, 0, &stack))
             status = -ENOMEM;
         for (size_t frame = 0; frame < stack.count; frame++)
@@ -625,6 +625,8 @@ int nv_judge(struct nv_supervisor *supervisor)
         status = judge_names(supervisor, &changes);
     if (!status)
         status = judge_ledger(supervisor);
+    if (!status && supervisor->ledger->performance)
+        status = nv_judge_waste(supervisor);
     nv_report_sort(supervisor->report);
     nv_changes_free(&changes);
     return status;

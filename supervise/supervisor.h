@@ -89,6 +89,12 @@ nv_handler nv_handle_msync_or_wish;
 /* judge.c: fill the report from what differs now. 0 or a negative errno. */
 int nv_judge(struct nv_supervisor *supervisor);
 
+/* The stack of a place in the code, pushed. False: no memory. */
+bool nv_judge_place(struct nv_stack *stack, const struct nv_ledger *ledger, uint32_t number);
+
+/* waste.c: findings for flushes and drains in vain. 0 or a negative errno. */
+int nv_judge_waste(struct nv_supervisor *supervisor);
+
 /* finish.c: bring the view into the files. 0 or a negative errno, with the path that failed. */
 int nv_finish(struct nv_supervisor *supervisor, char *path, size_t path_bytes);
 /* At a power failure: what eADR would have saved. */

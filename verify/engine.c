@@ -9,6 +9,7 @@
 #include "verify/expect.h"
 #include "verify/notes.h"
 #include "verify/places.h"
+#include "verify/waste.h"
 #include <string.h>
 
 #define PAGE_BYTES ((uintptr_t)4096)
@@ -27,6 +28,7 @@ struct domain {
     NTSTATUS (*start)(const struct call *call, uintptr_t address, size_t size_bytes);
     void (*finish)(const struct call *call);
     void (*finish_thread)(struct nv_thread *thread);
+    bool (*has_flushed)(const struct call *call); /* there is something to drain; its place does not matter */
 };
 
 static const struct domain *domain_of(const struct nv_region *region)
@@ -112,6 +114,11 @@ static void finish_thread_lines(struct nv_thread *thread)
     nv_flight_drain(&thread->flight);
 }
 
+static bool has_flushed_lines(const struct call *call)
+{
+    return !nv_flight_is_empty(&call->thread->flight);
+}
+
 static void finish_lines(const struct call *call)
 {
     finish_thread_lines(call->thread);
@@ -171,6 +178,19 @@ static void finish_thread_pages(struct nv_thread *thread)
     thread->file_count = 0;
 }
 
+/* A drain by a token finishes what other threads flushed, too; one without a token has no binding. */
+static bool has_flushed_pages(const struct call *call)
+{
+    bool found = call->binding == NULL && call->thread->file_count != 0;
+
+    nv_files_flight_lock();
+    for (size_t i = 0; call->binding != NULL && i < call->binding->count; i++)
+        if (call->binding->parts[i].file != NULL && !nv_flight_is_empty(&call->binding->parts[i].file->flight))
+            found = true;
+    nv_files_flight_unlock();
+    return found;
+}
+
 static void touch_nothing(const struct call *call, uintptr_t address, size_t size_bytes)
 {
     (void)call, (void)address, (void)size_bytes;
@@ -190,6 +210,13 @@ static void finish_nothing(const struct call *call)
 static void finish_thread_nothing(struct nv_thread *thread)
 {
     (void)thread;
+}
+
+/* Which domain it is does not tell: a drain is never in vain where nothing is simulated. */
+static bool has_flushed_something(const struct call *call)
+{
+    (void)call;
+    return true;
 }
 
 /* False: no memory. */
@@ -217,10 +244,20 @@ static NTSTATUS flush(const struct nv_region *region, void *address, size_t size
 
     if (!begin(&call, region, place, __builtin_frame_address(0)))
         return STATUS_INSUFFICIENT_RESOURCES;
+    if (nv_waste_wanted() && size_bytes != 0)
+        nv_waste_note_flush(call.place, nv_waste_is_news(call.binding, address, size_bytes));
     status = domain->start(&call, (uintptr_t)address, size_bytes);
     if (NT_SUCCESS(status) && (flags & FLUSH_NV_MEMORY_IN_FLAG_NO_DRAIN) == 0)
         domain->finish(&call);
     return status;
+}
+
+static bool some_range_is_news(const struct nv_binding *binding, const NV_MEMORY_RANGE *ranges, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (nv_waste_is_news(binding, ranges[i].BaseAddress, ranges[i].Length))
+            return true;
+    return false;
 }
 
 static NTSTATUS flush_ranges(const struct nv_region *region, const NV_MEMORY_RANGE *ranges, size_t count,
@@ -232,6 +269,8 @@ static NTSTATUS flush_ranges(const struct nv_region *region, const NV_MEMORY_RAN
 
     if (!begin(&call, region, place, __builtin_frame_address(0)))
         return STATUS_INSUFFICIENT_RESOURCES;
+    if (nv_waste_wanted() && count != 0)
+        nv_waste_note_flush(call.place, some_range_is_news(call.binding, ranges, count));
     for (size_t i = 0; i < count && NT_SUCCESS(status); i++)
         status = domain->start(&call, (uintptr_t)ranges[i].BaseAddress, ranges[i].Length);
     if (NT_SUCCESS(status) && (flags & FLUSH_NV_MEMORY_IN_FLAG_NO_DRAIN) == 0)
@@ -245,14 +284,17 @@ static NTSTATUS flush_ranges(const struct nv_region *region, const NV_MEMORY_RAN
  */
 static NTSTATUS drain(const struct nv_region *region, const void *place)
 {
+    const struct domain *domain = domain_of(region);
     struct call call = {.thread = nv_thread_self(), .binding = region->context};
 
-    (void)place; /* a drain leaves no trace of its own */
     if (region->for_one_call)
         return STATUS_SUCCESS;
     if (call.thread == NULL)
         return STATUS_INSUFFICIENT_RESOURCES;
-    domain_of(region)->finish(&call);
+    if (nv_waste_wanted())
+        nv_waste_note_drain(nv_place_id(call.thread, place, __builtin_frame_address(0)),
+                            domain->has_flushed(&call));
+    domain->finish(&call);
     return STATUS_SUCCESS;
 }
 
@@ -323,10 +365,11 @@ static void release(const struct nv_region *region, const void *place)
 
 static const struct domain domains[] = {
     [NvrtlDomainPageCache] = {ENGINE(NvrtlDomainPageCache), touch_lines, start_pages, finish_pages,
-                              finish_thread_pages},
-    [NvrtlDomainCpuCache] = {ENGINE(NvrtlDomainCpuCache), touch_lines, start_lines, finish_lines, finish_thread_lines},
+                              finish_thread_pages, has_flushed_pages},
+    [NvrtlDomainCpuCache] = {ENGINE(NvrtlDomainCpuCache), touch_lines, start_lines, finish_lines, finish_thread_lines,
+                             has_flushed_lines},
     [NvrtlDomainMemory] = {ENGINE(NvrtlDomainMemory), touch_nothing, start_nothing, finish_nothing,
-                           finish_thread_nothing},
+                           finish_thread_nothing, has_flushed_something},
 };
 
 const struct nv_engine *nv_verified_engine(NVRTL_DOMAIN domain)
@@ -336,12 +379,14 @@ const struct nv_engine *nv_verified_engine(NVRTL_DOMAIN domain)
     return &domains[domain].engine;
 }
 
-NTSTATUS nv_verified_drain(NVRTL_DOMAIN domain)
+NTSTATUS nv_verified_drain(NVRTL_DOMAIN domain, const void *place, const void *frame)
 {
-    struct nv_thread *thread = nv_thread_self();
+    struct call call = {.thread = nv_thread_self()};
 
-    if (thread == NULL)
+    if (call.thread == NULL)
         return STATUS_INSUFFICIENT_RESOURCES;
-    domains[domain].finish_thread(thread);
+    if (nv_waste_wanted())
+        nv_waste_note_drain(nv_place_id(call.thread, place, frame), domains[domain].has_flushed(&call));
+    domains[domain].finish_thread(call.thread);
     return STATUS_SUCCESS;
 }

@@ -8,7 +8,7 @@
 /* NULL: nothing is simulated for it (volatile). A region's context is its struct nv_binding. */
 const struct nv_engine *nv_verified_engine(NVRTL_DOMAIN domain);
 
-/* Drain what this thread flushed, by whatever token. */
-NTSTATUS nv_verified_drain(NVRTL_DOMAIN domain);
+/* Drain what this thread flushed, by whatever token. `frame` is of the seam's function, called from `place`. */
+NTSTATUS nv_verified_drain(NVRTL_DOMAIN domain, const void *place, const void *frame);
 
 #endif

@@ -153,6 +153,11 @@ void nv_flight_drain(struct nv_flight *flight)
     nv_flight_clear(flight);
 }
 
+bool nv_flight_is_empty(const struct nv_flight *flight)
+{
+    return flight->first == NULL || flight->first->count == 0;
+}
+
 /* Behind the end of a file that was cut there is nothing durable, and nothing is visited. */
 void nv_flight_each(const struct nv_flight *flight, nv_flight_visitor *visit, void *context)
 {

@@ -26,6 +26,8 @@ bool nv_flight_add(struct nv_flight *flight, const struct nv_file_map *map, uint
 /* Bring everything into the durable image, but what is older than what stands there. */
 void nv_flight_drain(struct nv_flight *flight);
 
+bool nv_flight_is_empty(const struct nv_flight *flight);
+
 /* A line in flight: its file, where in that, its content as flushed, and as the durable image has it. */
 typedef void nv_flight_visitor(void *context, const struct nv_file *file, uint64_t offset, const void *flushed,
                                const void *durable);

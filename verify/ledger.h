@@ -86,6 +86,8 @@ struct nv_ledger_frame {
 struct nv_ledger_place {
     _Atomic uint32_t ready;
     uint32_t count;
+    _Atomic uint32_t flushes, redundant; /* calls from here, when waste is looked for: all, and in vain */
+    _Atomic uint32_t drains, needless;
     struct nv_ledger_frame frames[NV_LEDGER_FRAMES];
 };
 
@@ -128,7 +130,8 @@ struct nv_ledger_order {
 };
 
 struct nv_ledger {
-    uint32_t domain; /* NVRTL_DOMAIN that tokens simulate; set by the supervisor */
+    uint32_t domain;      /* NVRTL_DOMAIN that tokens simulate; set by the supervisor */
+    uint32_t performance; /* flushes and drains in vain are looked for; set by the supervisor */
     _Atomic uint64_t tokens;
     _Atomic uint32_t modules, places, events, marks, ignored, regions,
         orders;            /* slots taken (may exceed the arrays: then lost) */
