@@ -535,9 +535,16 @@ static const struct event_kind event_kinds[] = {
     [NV_REFUSED_FLAGS] = {NV_RULE_TOKEN_MISUSE, "refused a call: a flag was passed that is not defined", misuse_advice},
     [NV_REFUSED_POINTER] = {NV_RULE_TOKEN_MISUSE, "refused a call: NULL was passed where memory must be",
                             misuse_advice},
-    [NV_EVENT_NOT_DURABLE] = {NV_RULE_TOKEN_MISUSE, "was called for bytes that are not durable",
+    [NV_MISUSE_LEVEL] = {NV_RULE_WRONG_IRQL,
+                         "was called above the IRQL that it is for, or with special kernel APCs disabled",
+                         "call it at PASSIVE_LEVEL, outside of guarded regions"},
+    [NV_MISUSE_REENTRY] = {NV_RULE_WRONG_IRQL,
+                           "was called from a minifilter's callback: the request passes the whole stack once more, "
+                           "this filter included",
+                           "use FltFlushBuffers, which goes to the filters below"},
+    [NV_EVENT_NOT_DURABLE] = {NV_RULE_BROKEN_EXPECTATION, "was called for bytes that are not durable",
                               "write, flush and drain them (or sync the file) before this place"},
-    [NV_EVENT_OUT_OF_ORDER] = {NV_RULE_TOKEN_MISUSE,
+    [NV_EVENT_OUT_OF_ORDER] = {NV_RULE_BROKEN_EXPECTATION,
                                "asked for an order that did not hold: the second range became durable while these "
                                "bytes, of the first, were not",
                                "flush and drain the first range before the second one is flushed"},

@@ -3,6 +3,7 @@
  * Places in the code whose flushes or drains had nothing to do, as verifiers counted them. Called when the run is
  * judged, if it was asked for.
  */
+#include "report/report.h"
 #include "supervise/supervisor.h"
 
 #include <errno.h>

@@ -93,8 +93,8 @@ struct nv_ledger_place {
 
 /* Kinds of event besides those of enum nv_refusal and nv_misuse. */
 enum nv_ledger_event_kind {
-    NV_EVENT_NOT_DURABLE = 16,  /* NvrtlExpectDurable, and it is not */
-    NV_EVENT_OUT_OF_ORDER = 17, /* NvrtlExpectOrder, and the second became durable before the first */
+    NV_EVENT_NOT_DURABLE = 32,  /* NvrtlExpectDurable, and it is not */
+    NV_EVENT_OUT_OF_ORDER = 33, /* NvrtlExpectOrder, and the second became durable before the first */
 };
 
 /* Misuse or a broken expectation, one record for each kind and place. */
