@@ -44,9 +44,9 @@ static int judge_place(struct nv_supervisor *supervisor, uint32_t number)
     int status = 0;
 
     if (is_waste(redundant, flushes))
-        status = report(supervisor, NV_RULE_REDUNDANT_FLUSH,
-                        "%u of %u flushes from here found nothing that was not flushed already", number, redundant,
-                        flushes);
+        status =
+            report(supervisor, NV_RULE_REDUNDANT_FLUSH,
+                   "%u of %u flushes from here found nothing that was not flushed already", number, redundant, flushes);
     if (!status && is_waste(needless, drains))
         status = report(supervisor, NV_RULE_NEEDLESS_DRAIN,
                         "%u of %u drains from here came when the thread had flushed nothing since the last", number,

@@ -292,8 +292,7 @@ static NTSTATUS drain(const struct nv_region *region, const void *place)
     if (call.thread == NULL)
         return STATUS_INSUFFICIENT_RESOURCES;
     if (nv_waste_wanted())
-        nv_waste_note_drain(nv_place_id(call.thread, place, __builtin_frame_address(0)),
-                            domain->has_flushed(&call));
+        nv_waste_note_drain(nv_place_id(call.thread, place, __builtin_frame_address(0)), domain->has_flushed(&call));
     domain->finish(&call);
     return STATUS_SUCCESS;
 }
@@ -364,8 +363,8 @@ static void release(const struct nv_region *region, const void *place)
     }
 
 static const struct domain domains[] = {
-    [NvrtlDomainPageCache] = {ENGINE(NvrtlDomainPageCache), touch_lines, start_pages, finish_pages,
-                              finish_thread_pages, has_flushed_pages},
+    [NvrtlDomainPageCache] = {ENGINE(NvrtlDomainPageCache), touch_lines, start_pages, finish_pages, finish_thread_pages,
+                              has_flushed_pages},
     [NvrtlDomainCpuCache] = {ENGINE(NvrtlDomainCpuCache), touch_lines, start_lines, finish_lines, finish_thread_lines,
                              has_flushed_lines},
     [NvrtlDomainMemory] = {ENGINE(NvrtlDomainMemory), touch_nothing, start_nothing, finish_nothing,

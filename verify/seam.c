@@ -67,7 +67,8 @@ static NTSTATUS bind(struct nv_region *region, const struct nv_segment *segments
 /* What this thread flushed may be verified and plain. */
 static NTSTATUS drain_default(const void *place)
 {
-    NTSTATUS status = engine != NULL ? nv_verified_drain(engine->domain, place, __builtin_frame_address(0)) : STATUS_SUCCESS;
+    NTSTATUS status =
+        engine != NULL ? nv_verified_drain(engine->domain, place, __builtin_frame_address(0)) : STATUS_SUCCESS;
     NTSTATUS plain = runtime->plain->drain_default(place);
 
     return NT_SUCCESS(status) ? plain : status;

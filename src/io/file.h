@@ -26,8 +26,8 @@ struct nv_file {
     bool delete_pending;
     bool writable; /* the descriptor is: the file system cannot be mounted for reading only while it is open */
     /*
-     * The name is durable when name_durable is 1 more than names_given: how often this object gave the file a name, when
-     * it was created and at each renaming. Whoever names a file counts, the flush does the rest (entry.h).
+     * The name is durable when name_durable is 1 more than names_given: how often this object gave the file a name,
+     * when it was created and at each renaming. Whoever names a file counts, the flush does the rest (entry.h).
      */
     _Atomic uint32_t names_given;
     _Atomic uint32_t name_durable;

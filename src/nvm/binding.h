@@ -9,8 +9,8 @@
 #ifndef NV_BINDING_H
 #define NV_BINDING_H
 
-#include "src/pool/pool.h"
 #include "src/nvm/seam.h"
+#include "src/pool/pool.h"
 
 /* NULL without memory. */
 void *nv_binding_new(const struct nv_segment *segments, size_t count);

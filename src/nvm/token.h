@@ -3,8 +3,8 @@
 #ifndef NV_TOKEN_H
 #define NV_TOKEN_H
 
-#include "src/pool/pool.h"
 #include "src/nvm/seam.h"
+#include "src/pool/pool.h"
 
 /* Makes a token for the region. `reason` lives as long as the process. NULL: no slot is left. */
 PVOID nv_token_new(const struct nv_region *region, NVRTL_DOMAIN domain, const char *reason);

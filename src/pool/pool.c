@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the slots behind handles. Called for tokens, for what a page-cache token has pending, and for handles of files. */
+/*
+ * Owns the slots behind handles. Called for tokens, for what a page-cache token has pending, and for handles of files.
+ */
 #include "src/pool/pool.h"
 
 #include "src/os/os.h"
