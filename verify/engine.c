@@ -178,15 +178,22 @@ static void finish_thread_pages(struct nv_thread *thread)
     thread->file_count = 0;
 }
 
+static bool is_in_flight(const struct nv_file *file)
+{
+    return file != NULL && !nv_flight_is_empty(&file->flight);
+}
+
 /* A drain by a token finishes what other threads flushed, too; one without a token has no binding. */
 static bool has_flushed_pages(const struct call *call)
 {
-    bool found = call->binding == NULL && call->thread->file_count != 0;
+    const struct nv_thread *thread = call->thread;
+    bool found = call->binding == NULL && thread->file_count > NV_THREAD_FILES;
 
     nv_files_flight_lock();
     for (size_t i = 0; call->binding != NULL && i < call->binding->count; i++)
-        if (call->binding->parts[i].file != NULL && !nv_flight_is_empty(&call->binding->parts[i].file->flight))
-            found = true;
+        found = found || is_in_flight(call->binding->parts[i].file);
+    for (size_t i = 0; call->binding == NULL && i < thread->file_count && i < NV_THREAD_FILES; i++)
+        found = found || is_in_flight(thread->files[i]);
     nv_files_flight_unlock();
     return found;
 }
@@ -384,7 +391,7 @@ NTSTATUS nv_verified_drain(NVRTL_DOMAIN domain, const void *place, const void *f
 
     if (call.thread == NULL)
         return STATUS_INSUFFICIENT_RESOURCES;
-    if (nv_waste_wanted())
+    if (nv_waste_wanted() && place != NULL)
         nv_waste_note_drain(nv_place_id(call.thread, place, frame), domains[domain].has_flushed(&call));
     domains[domain].finish_thread(call.thread);
     return STATUS_SUCCESS;

@@ -87,7 +87,7 @@ NTSTATUS nv_default_done(const struct nv_region *region, NTSTATUS status, enum n
     }
     release(region, place);
     if (status == STATUS_SUCCESS && effect == NV_DRAIN)
-        status = nv_default_drain(place);
+        status = nv_default_drain(NULL); /* the call itself has drained: this is no drain of the program's own */
     return status;
 }
 

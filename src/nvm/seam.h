@@ -91,7 +91,7 @@ struct nv_seam {
      * order.
      */
     NTSTATUS (*bind)(struct nv_region *region, const struct nv_segment *segments, size_t count);
-    /* A drain with the default token: what this thread flushed with it. */
+    /* A drain with the default token: what this thread flushed with it. No place: the end of another call. */
     NTSTATUS (*drain_default)(const void *place);
     /* Misuse. Returns the status that the caller gets. */
     /* clang-format off */
