@@ -64,7 +64,7 @@ static const struct argp_option options[] = {
      "What the program sees in DIR: copy, overlay (see docs) or auto (default: a copy if it fits)", 2},
     {"scratch", OPTION_SCRATCH, "DIR", 0, "Keep that view in DIR instead of memory", 2},
     {NULL, 0, NULL, 0, "What is reported", 3},
-    {"format", OPTION_FORMAT, "NAME", 0, "text (default) or json", 3},
+    {"format", OPTION_FORMAT, "NAME", 0, "text (default), json or sarif", 3},
     {"output", OPTION_OUTPUT, "FILE", 0, "Write the findings to FILE instead of stderr", 3},
     {"suppressions", OPTION_SUPPRESSIONS, "FILE", 0,
      "Leave out what the lines of FILE name, rule:file-glob:function-glob (repeatable)", 3},
@@ -132,8 +132,8 @@ static int exit_status(const struct argp_state *state, const char *text)
 static enum format choose_format(const struct argp_state *state, const char *name)
 {
     enum format format = (enum format)choose(state, "format", formats, name);
-    if (format != FORMAT_TEXT && format != FORMAT_JSON)
-        argp_error(state, "--format=%s: not yet in this version; use text or json", name);
+    if (format == FORMAT_HTML)
+        argp_error(state, "--format=%s: not yet in this version; use text, json or sarif", name);
     return format;
 }
 
@@ -261,6 +261,8 @@ static bool write_format(const struct check *check, const struct nv_report *repo
         nv_suppressions_generate(report, check->format == FORMAT_TEXT ? out : stderr);
     if (check->format == FORMAT_JSON)
         return nv_report_json(report, out);
+    if (check->format == FORMAT_SARIF)
+        return nv_report_sarif(report, out);
     return nv_report_text(report, out, !check->output && colour_wanted());
 }
 

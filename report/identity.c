@@ -11,18 +11,34 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+static bool is_below(const char *path, const char *folder)
+{
+    return path && strncmp(path, folder, strlen(folder)) == 0;
+}
+
+bool nv_frame_is_of_system(const struct nv_frame *frame)
+{
+    return is_below(frame->module, "/lib/") || is_below(frame->module, "/lib64/") ||
+           is_below(frame->module, "/usr/lib/") || is_below(frame->source, "/usr/include/") ||
+           is_below(frame->source, "/usr/lib/");
+}
+
 const struct nv_frame *nv_stack_user_frame(const struct nv_stack *stack)
 {
-    const struct nv_frame *any = NULL;
     for (size_t i = 0; i < stack->count; i++) {
         const struct nv_frame *frame = &stack->frames[i];
-        if (!frame->source || !frame->line)
-            continue;
-        if (strncmp(frame->source, "/usr/", 5) != 0)
+        if (frame->source && frame->line && !nv_frame_is_of_system(frame))
             return frame;
-        any = any ? any : frame;
     }
-    return any;
+    return NULL;
+}
+
+size_t nv_stack_shown(const struct nv_stack *stack)
+{
+    for (size_t i = 0; i < stack->count; i++)
+        if (stack->frames[i].function && strcmp(stack->frames[i].function, "main") == 0)
+            return i + 1;
+    return stack->count;
 }
 
 /* The functions on the way; where none has a name, the innermost place in its module. */

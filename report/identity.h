@@ -21,7 +21,11 @@ void nv_identities_free(struct nv_identities *identities);
 /* The finding's number; SIZE_MAX: it is none of them. */
 size_t nv_identity_number(const struct nv_identities *identities, const struct nv_finding *finding);
 
-/* The innermost frame whose source is the user's own: with a source, and not the system's. NULL: none. */
+/* Whether it is of a library that came with the system. */
+bool nv_frame_is_of_system(const struct nv_frame *frame);
+/* The innermost frame whose source is the user's own. NULL: none. */
 const struct nv_frame *nv_stack_user_frame(const struct nv_stack *stack);
+/* How many frames are of interest: those up to main, where it is among them. */
+size_t nv_stack_shown(const struct nv_stack *stack);
 
 #endif

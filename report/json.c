@@ -7,9 +7,6 @@
 #include "report/map.h"
 #include "report/value.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
-
 #define set nv_value_set
 #define append nv_value_append
 #define whole nv_value_whole
@@ -51,20 +48,6 @@ static json_t *stack_value(const struct nv_stack *stack)
     return nv_whole(array, ok);
 }
 
-/* The line for --suppressions that names it. */
-static json_t *suppression_value(const struct nv_finding *finding)
-{
-    char *line = NULL;
-    size_t length;
-    FILE *out = open_memstream(&line, &length);
-    if (!out)
-        return NULL;
-    nv_suppression_print(finding, out);
-    json_t *value = fclose(out) == 0 ? nv_text_value(line) : NULL;
-    free(line);
-    return value;
-}
-
 static json_t *finding_value(const struct nv_identity *identity)
 {
     const struct nv_finding *finding = identity->finding;
@@ -84,8 +67,8 @@ static json_t *finding_value(const struct nv_identity *identity)
     nv_set(object, "durable", hex_value(finding->durable, sample), &ok);
     nv_set(object, "stack", stack_value(&finding->write_stack), &ok);
     nv_set(object, "flush_stack", stack_value(&finding->flush_stack), &ok);
-    nv_set(object, "fingerprint", nv_format_value("%016" PRIx64 ":%u", identity->fingerprint, identity->twin), &ok);
-    nv_set(object, "suppression", suppression_value(finding), &ok);
+    nv_set(object, "fingerprint", nv_fingerprint_value(identity), &ok);
+    nv_set(object, "suppression", nv_suppression_value(finding), &ok);
     if (finding->suppressed_by)
         nv_set(object, "suppressed_by", nv_text_value(finding->suppressed_by), &ok);
     return nv_whole(object, ok);
@@ -152,20 +135,6 @@ static json_t *left_out_value(const struct nv_report *report)
     return nv_whole(array, all);
 }
 
-/* The last line of the text. */
-static json_t *verdict_value(const struct nv_report *report)
-{
-    char *line = NULL;
-    size_t length;
-    FILE *out = open_memstream(&line, &length);
-    if (!out)
-        return NULL;
-    nv_report_verdict(report, out);
-    json_t *value = fclose(out) == 0 ? nv_text_value(line) : NULL;
-    free(line);
-    return value;
-}
-
 static json_t *times_value(const struct nv_times *times)
 {
     bool ok = true;
@@ -190,7 +159,7 @@ static json_t *summary_value(const struct nv_report *report)
     nv_set(object, "exit_status", json_integer(report->exit_status), &ok);
     nv_set(object, "seconds", json_real(report->seconds), &ok);
     nv_set(object, "times", times_value(&report->times), &ok);
-    nv_set(object, "verdict", verdict_value(report), &ok);
+    nv_set(object, "verdict", nv_verdict_value(report), &ok);
     nv_set(object, "folders", nv_texts_value(report->folders, SIZE_MAX), &ok);
     nv_set(object, "files_watched", nv_number_value(report->files_watched), &ok);
     nv_set(object, "bytes_watched", nv_number_value(report->bytes_watched), &ok);

@@ -17,6 +17,8 @@ struct nv_rule_words {
     const char *explanation;
 };
 const struct nv_rule_words *nv_rule_words(enum nv_rule rule);
+/* Its findings are calls that did nothing: their write stack is that of the call. */
+bool nv_rule_is_refusal(enum nv_rule rule);
 const char *nv_rule_message(enum nv_rule rule);
 const char *nv_rule_advice(enum nv_rule rule);
 

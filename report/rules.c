@@ -113,6 +113,11 @@ const char *nv_rule_advice(enum nv_rule rule)
     return nv_rule_words(rule)->advice;
 }
 
+bool nv_rule_is_refusal(enum nv_rule rule)
+{
+    return rule == NV_RULE_OUTSIDE_TOKEN || rule == NV_RULE_TOKEN_MISUSE || rule == NV_RULE_WRONG_IRQL;
+}
+
 const char *nv_severity_name(enum nv_severity severity)
 {
     static const char *const names[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A report for people: each finding with its bytes and places, a short summary, and the verdict as the last line. */
-#include "report/report.h"
+#include "report/identity.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -192,15 +192,6 @@ static bool is_inlined(const struct nv_stack *stack, size_t at)
            strcmp(inner->module, outer->module) == 0;
 }
 
-/* What called main is of no interest; JSON has it. */
-static size_t frames_shown(const struct nv_stack *stack)
-{
-    for (size_t i = 0; i < stack->count; i++)
-        if (stack->frames[i].function && strcmp(stack->frames[i].function, "main") == 0)
-            return i + 1;
-    return stack->count;
-}
-
 static void put_frame(const struct writer *writer, const struct nv_stack *stack, size_t at, size_t width)
 {
     const struct nv_frame *frame = &stack->frames[at];
@@ -215,7 +206,7 @@ static void put_frame(const struct writer *writer, const struct nv_stack *stack,
 /* In at most `lines` lines: the outermost frames are left to the other formats. */
 static void put_stack(const struct writer *writer, const char *heading, const struct nv_stack *stack, size_t lines)
 {
-    size_t width = 0, count = frames_shown(stack), shown = count > lines ? lines - 1 : count;
+    size_t width = 0, count = nv_stack_shown(stack), shown = count > lines ? lines - 1 : count;
     for (size_t i = 0; i < shown; i++) {
         size_t length = stack->frames[i].function ? strlen(stack->frames[i].function) : 0;
         if (length > width && length <= 32)
@@ -264,11 +255,11 @@ static bool is_of_content(const struct nv_finding *finding)
 
 static struct place write_place(const struct nv_finding *finding)
 {
-    bool refused = finding->rule == NV_RULE_OUTSIDE_TOKEN || finding->rule == NV_RULE_TOKEN_MISUSE;
-    struct place place = {.heading = refused ? "called at" : "written at", .stack = &finding->write_stack};
+    struct place place = {.heading = nv_rule_is_refusal(finding->rule) ? "called at" : "written at",
+                          .stack = &finding->write_stack};
     if (is_of_content(finding))
         place.unknown = "written by  no call of the interface; where other stores come from is not seen at this level";
-    place.lines = frames_shown(place.stack);
+    place.lines = nv_stack_shown(place.stack);
     if (!place.lines && place.unknown)
         place.lines = 1;
     return place;
@@ -279,7 +270,7 @@ static struct place flush_place(const struct nv_finding *finding)
     struct place place = {.heading = "flushed at", .stack = &finding->flush_stack};
     if (finding->rule == NV_RULE_CHANGED_AFTER_FLUSH || finding->rule == NV_RULE_NOT_DRAINED)
         place.unknown = "flushed by  a sync of the file; --format=html shows when";
-    place.lines = frames_shown(place.stack);
+    place.lines = nv_stack_shown(place.stack);
     if (!place.lines && place.unknown)
         place.lines = 1;
     return place;

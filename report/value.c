@@ -2,6 +2,7 @@
 /* JSON values of what a report holds: texts that may be no text, and containers that remember a failure. */
 #include "report/value.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,4 +90,35 @@ bool nv_write_value(json_t *value, size_t indent, FILE *out)
     bool ok = value && json_dumpf(value, out, indent ? JSON_INDENT(indent) | REALS : JSON_COMPACT | REALS) == 0;
     json_decref(value);
     return ok && fputc('\n', out) != EOF && fflush(out) == 0 && !ferror(out);
+}
+
+json_t *nv_suppression_value(const struct nv_finding *finding)
+{
+    char *line = NULL;
+    size_t length;
+    FILE *out = open_memstream(&line, &length);
+    if (!out)
+        return NULL;
+    nv_suppression_print(finding, out);
+    json_t *value = fclose(out) == 0 ? nv_text_value(line) : NULL;
+    free(line);
+    return value;
+}
+
+json_t *nv_fingerprint_value(const struct nv_identity *identity)
+{
+    return nv_format_value("%016" PRIx64 ":%u", identity->fingerprint, identity->twin);
+}
+
+json_t *nv_verdict_value(const struct nv_report *report)
+{
+    char *line = NULL;
+    size_t length;
+    FILE *out = open_memstream(&line, &length);
+    if (!out)
+        return NULL;
+    nv_report_verdict(report, out);
+    json_t *value = fclose(out) == 0 ? nv_text_value(line) : NULL;
+    free(line);
+    return value;
 }

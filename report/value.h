@@ -6,7 +6,7 @@
 #ifndef NV_VALUE_H
 #define NV_VALUE_H
 
-#include "report/report.h"
+#include "report/identity.h"
 
 #include <jansson.h>
 
@@ -23,6 +23,10 @@ void nv_append(json_t *array, json_t *value, bool *ok);
 json_t *nv_whole(json_t *value, bool ok);
 /* Write it with that indent, and a newline. False: it is NULL, or could not be written. Takes it over. */
 bool nv_write_value(json_t *value, size_t indent, FILE *out);
+
+json_t *nv_suppression_value(const struct nv_finding *finding); /* the line for --suppressions that names it */
+json_t *nv_fingerprint_value(const struct nv_identity *identity);
+json_t *nv_verdict_value(const struct nv_report *report); /* the last line of the text */
 
 /* json.c: the whole report; NULL: no memory. */
 json_t *nv_report_value(const struct nv_report *report);

@@ -100,10 +100,17 @@ static void the_users_own_frame_is_found(void **state)
         assert_true(nv_stack_push(stack, "program", i));
     assert_null(nv_stack_user_frame(stack));
     assert_true(nv_sample_name(&stack->frames[1], "memcpy", "/usr/include/x86/string.h", 9));
-    assert_ptr_equal(nv_stack_user_frame(stack), &stack->frames[1]);
+    assert_null(nv_stack_user_frame(stack));
     assert_true(nv_sample_name(&stack->frames[2], "append", "src/a.c", 0)); /* no line */
     assert_true(nv_sample_name(&stack->frames[3], "main", "src/a.c", 3));
     assert_ptr_equal(nv_stack_user_frame(stack), &stack->frames[3]);
+    assert_int_equal(nv_stack_shown(stack), 4);
+    free(stack->frames[3].module);
+    stack->frames[3].module = strdup("/usr/lib/x86_64-linux-gnu/libpmem.so.1");
+    assert_null(nv_stack_user_frame(stack));
+    free(stack->frames[1].function);
+    stack->frames[1].function = strdup("main");
+    assert_int_equal(nv_stack_shown(stack), 2);
     nv_finding_free(finding);
 }
 
