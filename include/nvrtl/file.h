@@ -163,6 +163,132 @@ typedef VOID(NTAPI *PIO_APC_ROUTINE)(PVOID ApcContext, PIO_STATUS_BLOCK IoStatus
 #define FILE_WRITE_TO_END_OF_FILE 0xffffffff
 #define FILE_USE_FILE_POINTER_POSITION 0xfffffffe
 
+/*
+ * Open a file, a folder or a volume, or make a file or folder.
+ *
+ * DesiredAccess is what the handle may be used for; generic rights and MAXIMUM_ALLOWED are mapped. It is the handle's
+ * own: a flush needs FILE_WRITE_DATA or FILE_APPEND_DATA, whatever the Unix descriptor behind it could do. ShareAccess
+ * is what other handles of the file, in this process, may be opened for.
+ *
+ * CreateDisposition: FILE_OPEN and FILE_OVERWRITE want a file that exists, FILE_CREATE one that does not, the others
+ * take either. FILE_OVERWRITE, FILE_OVERWRITE_IF and FILE_SUPERSEDE empty it; it stays the same file.
+ *
+ * CreateOptions:
+ *
+ *   FILE_DIRECTORY_FILE, FILE_NON_DIRECTORY_FILE   it has to be a folder, or has to be none
+ *   FILE_SYNCHRONOUS_IO_(NON)ALERT  the handle has a position, and requests are made one after the other; without it
+ *                                   requests name their offset. No request is ever pending, with it or without
+ *   FILE_WRITE_THROUGH              each write is durable when it returns (O_DSYNC)
+ *   FILE_NO_INTERMEDIATE_BUFFERING  O_DIRECT, where the file system has it; lengths and offsets are multiples of 512
+ *   FILE_DELETE_ON_CLOSE            the file goes when its last handle in this process is closed
+ *   FILE_OPEN_REPARSE_POINT         a symbolic link is refused, instead of followed
+ *   others                          have no effect
+ *
+ * A volume is opened by a drive letter without a backslash behind it, or by a mount point with FILE_NON_DIRECTORY_FILE,
+ * which no folder can be opened with.
+ *
+ * FileAttributes: FILE_ATTRIBUTE_READONLY makes a new file one that nobody may write to. AllocationSize has no effect.
+ * There are no extended attributes: EaBuffer is NULL and EaLength 0. SecurityDescriptor, SecurityQualityOfService and
+ * Attributes of ObjectAttributes have no effect, if they are valid; permissions are those of Linux, and its umask.
+ *
+ * The arguments are checked first, then the pointers, then the name. IoStatusBlock is written when the name is one:
+ * Status as returned, and Information FILE_OPENED, FILE_CREATED, FILE_OVERWRITTEN, FILE_SUPERSEDED, FILE_EXISTS (a
+ * collision), FILE_DOES_NOT_EXIST (a name that is not found), or 0.
+ *
+ * STATUS_SUCCESS                  *FileHandle is the handle, until NtClose.
+ * STATUS_INVALID_PARAMETER        an unknown attribute, share mode, disposition or option; FILE_SYNCHRONOUS_IO_*
+ *                                 without SYNCHRONIZE, or both of them; FILE_DELETE_ON_CLOSE without DELETE;
+ *                                 FILE_DIRECTORY_FILE with other options than go with it, or a disposition that
+ *                                 empties; FILE_NO_INTERMEDIATE_BUFFERING with FILE_APPEND_DATA; no ObjectAttributes,
+ *                                 of another Length, with unknown Attributes, or without a name.
+ * STATUS_ACCESS_VIOLATION         a pointer that may not be read or written.
+ * STATUS_DATATYPE_MISALIGNMENT    ObjectAttributes is not aligned.
+ * STATUS_EAS_NOT_SUPPORTED        EaBuffer or EaLength.
+ * STATUS_ACCESS_DENIED            DesiredAccess is 0, or has bits without meaning; or the permissions do not allow it;
+ *                                 or a volume is to be made.
+ * STATUS_OBJECT_PATH_SYNTAX_BAD   the name does not begin with a backslash, or does, and is relative to RootDirectory.
+ * STATUS_OBJECT_NAME_INVALID      "." or ".." in it, a NUL, half a pair of surrogates, an odd number of bytes; on a
+ *                                 drive also what Windows does not allow in names; or links go round in a circle; or
+ *                                 a separator ends the name of what is no folder.
+ * STATUS_NAME_TOO_LONG            for Linux.
+ * STATUS_OBJECT_PATH_NOT_FOUND    no such device, drive or folder on the way to the file; RootDirectory is no folder.
+ * STATUS_OBJECT_NAME_NOT_FOUND    no such file.
+ * STATUS_OBJECT_NAME_COLLISION    FILE_CREATE, and it exists; or it is a folder, and would be emptied.
+ * STATUS_NOT_A_DIRECTORY, STATUS_FILE_IS_A_DIRECTORY  it is, or is not, what the options want.
+ * STATUS_SHARING_VIOLATION        another handle's access and sharing do not go with these; or a program that runs.
+ * STATUS_DELETE_PENDING           the file goes with its last handle.
+ * STATUS_CANNOT_DELETE            FILE_DELETE_ON_CLOSE for a volume, or a file that nobody may write to.
+ * STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH  RootDirectory is no live handle, or not one of a file.
+ * STATUS_MEDIA_WRITE_PROTECTED    the file system is mounted for reading only.
+ * STATUS_NOT_SUPPORTED            FILE_OPEN_BY_FILE_ID; FILE_OPEN_REPARSE_POINT of a symbolic link.
+ * STATUS_TOO_MANY_OPENED_FILES    no descriptor is left.
+ * STATUS_INSUFFICIENT_RESOURCES   no memory, or no handle is left.
+ * Other failures                  of the system (STATUS_DISK_FULL, STATUS_IO_DEVICE_ERROR, ...).
+ *
+ * Source: Microsoft Learn, "NtCreateFile function (winternl.h)"; MS-FSA 2.1.5.1.
+ */
+NVRTL_API NTSTATUS NTAPI NtCreateFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess,
+                                      POBJECT_ATTRIBUTES ObjectAttributes, PIO_STATUS_BLOCK IoStatusBlock,
+                                      PLARGE_INTEGER AllocationSize, ULONG FileAttributes, ULONG ShareAccess,
+                                      ULONG CreateDisposition, ULONG CreateOptions, PVOID EaBuffer, ULONG EaLength);
+NVRTL_API NTSTATUS NTAPI ZwCreateFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess,
+                                      POBJECT_ATTRIBUTES ObjectAttributes, PIO_STATUS_BLOCK IoStatusBlock,
+                                      PLARGE_INTEGER AllocationSize, ULONG FileAttributes, ULONG ShareAccess,
+                                      ULONG CreateDisposition, ULONG CreateOptions, PVOID EaBuffer, ULONG EaLength);
+
+/*
+ * NtCreateFile with FILE_OPEN, and its statuses.
+ *
+ * Source: Microsoft Learn, "NtOpenFile function (winternl.h)".
+ */
+NVRTL_API NTSTATUS NTAPI NtOpenFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                                    PIO_STATUS_BLOCK IoStatusBlock, ULONG ShareAccess, ULONG OpenOptions);
+NVRTL_API NTSTATUS NTAPI ZwOpenFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                                    PIO_STATUS_BLOCK IoStatusBlock, ULONG ShareAccess, ULONG OpenOptions);
+
+/*
+ * Get a handle for an open descriptor: of a file, a folder, a pipe, a terminal, whatever it is. The descriptor stays
+ * the caller's; the handle has a duplicate of it, with the access that is stated here, and shares all. It is a
+ * synchronous handle, whose position begins at 0 and is not the descriptor's.
+ *
+ * STATUS_SUCCESS                 *Handle is the handle, until NtClose.
+ * STATUS_ACCESS_VIOLATION        Handle is NULL or may not be written.
+ * STATUS_INVALID_HANDLE          Descriptor is not open.
+ * STATUS_ACCESS_DENIED           DesiredAccess is 0, or has bits without meaning.
+ * STATUS_SHARING_VIOLATION, STATUS_DELETE_PENDING  as NtCreateFile.
+ * STATUS_TOO_MANY_OPENED_FILES   no descriptor is left.
+ * STATUS_INSUFFICIENT_RESOURCES  no memory, or no handle is left.
+ *
+ * Source: nvrtl's own.
+ */
+NVRTL_API NTSTATUS NTAPI NvrtlHandleFromFd(int Descriptor, ACCESS_MASK DesiredAccess, PHANDLE Handle);
+
+/*
+ * Close a handle, of whatever it is. Nothing is flushed by it. The descriptor behind it is closed when no call uses it
+ * any more, no section has it, and no filter has a reference.
+ *
+ * STATUS_SUCCESS         the handle is no longer valid, in any thread; NtCurrentProcess() and NtCurrentThread() are.
+ * STATUS_INVALID_HANDLE  it was no live handle: NULL, garbage, closed already.
+ *
+ * Source: Microsoft Learn, "NtClose function (winternl.h)".
+ */
+NVRTL_API NTSTATUS NTAPI NtClose(HANDLE Handle);
+NVRTL_API NTSTATUS NTAPI ZwClose(HANDLE Handle);
+
+/*
+ * Wait for the object of a handle. A file is never waited for: what was asked of it has been done.
+ *
+ * STATUS_SUCCESS               the wait is over.
+ * STATUS_ACCESS_VIOLATION      Timeout may not be read.
+ * STATUS_INVALID_HANDLE        no live handle.
+ * STATUS_OBJECT_TYPE_MISMATCH  it cannot be waited for: a section, NtCurrentProcess(), NtCurrentThread().
+ * STATUS_ACCESS_DENIED         the handle was opened without SYNCHRONIZE.
+ *
+ * Source: Microsoft Learn, "NtWaitForSingleObject function (winternl.h)".
+ */
+NVRTL_API NTSTATUS NTAPI NtWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout);
+NVRTL_API NTSTATUS NTAPI ZwWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout);
+
 /* -- flushing -- */
 
 /* Flags of NtFlushBuffersFileEx, one at a time; 0 is what NtFlushBuffersFile does. Not the numbers of IRP_MN_*. */

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Owns the driver at the bottom of every stack: one function for each major function. Called through a volume. */
-#include "src/io/file.h"
-#include "src/io/thread.h"
+#include "src/io/driver.h"
 #include "src/io/volume.h"
 
 #include <nvrtl/status.h>
 
-static nv_request_function *const serve[IRP_MJ_MAXIMUM_FUNCTION + 1] = {NULL};
+static nv_request_function *const serve[IRP_MJ_MAXIMUM_FUNCTION + 1] = {
+    [IRP_MJ_CREATE] = nv_driver_create,
+    [IRP_MJ_CLEANUP] = nv_driver_cleanup,
+    [IRP_MJ_CLOSE] = nv_driver_close,
+};
 
 NTSTATUS nv_driver_serve(struct nv_request *request)
 {

@@ -4,6 +4,7 @@
 #define NV_IO_FILE_H
 
 #include "src/backing/backing.h"
+#include "src/io/fcb.h"
 #include "src/io/object.h"
 
 #include <nvrtl/filter.h>
@@ -20,11 +21,14 @@ struct nv_file {
     enum nv_file_kind kind;
     struct nv_volume *volume;
     struct nv_backing *backing; /* shared with tokens; NULL where nothing can be flushed */
-    int descriptor;             /* -1 until the driver has opened it */
-    ACCESS_MASK granted;
+    struct nv_fcb *fcb;         /* shared with other handles of the file; NULL until the driver has opened it */
+    int descriptor;             /* -1 until then */
+    WCHAR *name;                /* what shown.FileName was made in */
     ULONG options;
-    bool delete_pending;
-    bool writable; /* the descriptor is: the file system cannot be mounted for reading only while it is open */
+    USHORT share;
+    bool is_counted; /* in the fcb, until its handle is closed */
+    bool is_direct;  /* O_DIRECT */
+    bool writable;   /* the descriptor is: the file system cannot be mounted for reading only while it is open */
     /*
      * The name is durable when name_durable is 1 more than names_given: how often this object gave the file a name,
      * when it was created and at each renaming. Whoever names a file counts, the flush does the rest (entry.h).
@@ -36,6 +40,26 @@ struct nv_file {
 };
 
 extern const struct nv_object_type nv_file_type;
+
+/* A file object that nothing is open by, with one reference. */
+NTSTATUS nv_file_new(struct nv_file **file);
+
+/* The handle's file, with one reference more, and the access granted to the handle. */
+static inline NTSTATUS nv_file_reference(HANDLE handle, struct nv_file **file, ACCESS_MASK *granted)
+{
+    return nv_handle_reference(handle, &nv_file_type, (struct nv_object **)(void *)file, granted);
+}
+
+static inline void nv_file_release(struct nv_file *file)
+{
+    nv_object_release(&file->object);
+}
+
+/* NtCreateFile's synchronous handles have a position, and are locked while a request is made. */
+static inline bool nv_file_is_synchronous(const struct nv_file *file)
+{
+    return file->options & (FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT);
+}
 
 static inline struct nv_file *nv_file_of(FILE_OBJECT *shown)
 {

@@ -11,6 +11,7 @@
 #include <nvrtl/filter.h>
 
 struct nv_file;
+struct nv_path;
 
 struct nv_request {
     UCHAR major;       /* IRP_MJ_* */
@@ -19,11 +20,13 @@ struct nv_request {
     struct nv_file *file;
     union {
         struct {
-            ACCESS_MASK access;
+            ACCESS_MASK access; /* generic rights are mapped; MAXIMUM_ALLOWED is the driver's to replace */
             ULONG disposition;
             ULONG options;
             USHORT attributes;
             USHORT share;
+            const struct nv_path *path; /* NULL: the open descriptor has none that can be named */
+            int descriptor;             /* to be taken over, and then -1; -1 from the beginning: the path is opened */
         } create;
         struct {
             PVOID buffer;

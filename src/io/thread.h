@@ -3,6 +3,7 @@
 #ifndef NV_IO_THREAD_H
 #define NV_IO_THREAD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct nv_io_thread {
@@ -11,8 +12,16 @@ struct nv_io_thread {
     uint32_t special_regions; /* depth: special kernel APCs are disabled (guarded regions) */
     uint32_t regions;         /* depth: normal kernel APCs are disabled (critical regions) */
     uint8_t irql;
+    uintptr_t stack_low; /* the stack that libc made for the thread; both 0 until it is asked for */
+    uintptr_t stack_high;
 };
 
 extern __thread struct nv_io_thread nv_io_thread __attribute__((tls_model("initial-exec")));
+
+/* A Zw function called from inside a driver or a filter trusts its pointers, and checks no access. */
+static inline bool nv_io_is_trusted(void)
+{
+    return nv_io_thread.kernel > 0;
+}
 
 #endif

@@ -35,3 +35,13 @@ NTSTATUS nv_volume_send(struct nv_volume *volume, struct nv_request *request)
 {
     return atomic_load_explicit(&volume->serve, memory_order_acquire)(request);
 }
+
+void nv_volume_before_fork(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+void nv_volume_after_fork(void)
+{
+    pthread_mutex_unlock(&lock);
+}

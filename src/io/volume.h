@@ -21,6 +21,10 @@ struct nv_volume {
 /* The volume of the device, made at its first use; it lives as long as the process. NULL without memory. */
 struct nv_volume *nv_volume_get(uint64_t device);
 
+/* Around fork(). */
+void nv_volume_before_fork(void);
+void nv_volume_after_fork(void);
+
 /* Sends a request to its file's volume. */
 NTSTATUS nv_volume_send(struct nv_volume *volume, struct nv_request *request);
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the table from errno to NTSTATUS for flushes. Called by whoever makes a failed system call the caller's status.
- */
+/* Owns the tables from errno to NTSTATUS. Called by whoever makes a failed system call the caller's status. */
 #include "src/os/os.h"
 
 #include <errno.h>
@@ -43,10 +41,45 @@ static const struct pair pairs[] = {
     {EPIPE, STATUS_PIPE_BROKEN},
 };
 
+/* Where a path is concerned, some errors say another thing. */
+static const struct pair path_pairs[] = {
+    {ENOENT, STATUS_OBJECT_NAME_NOT_FOUND},
+    {ENOTDIR, STATUS_OBJECT_PATH_NOT_FOUND},
+    {EEXIST, STATUS_OBJECT_NAME_COLLISION},
+    {EISDIR, STATUS_FILE_IS_A_DIRECTORY},
+    {ENOTEMPTY, STATUS_DIRECTORY_NOT_EMPTY},
+    {EXDEV, STATUS_NOT_SAME_DEVICE},
+    {ENAMETOOLONG, STATUS_NAME_TOO_LONG},
+    {ELOOP, STATUS_OBJECT_NAME_INVALID}, /* links that lead round in a circle */
+    {EILSEQ, STATUS_OBJECT_NAME_INVALID},
+    {EMFILE, STATUS_TOO_MANY_OPENED_FILES},
+    {ENFILE, STATUS_TOO_MANY_OPENED_FILES},
+    {ETXTBSY, STATUS_SHARING_VIOLATION},
+    {EAGAIN, STATUS_SHARING_VIOLATION},
+    {EBUSY, STATUS_SHARING_VIOLATION},
+    {EINVAL, STATUS_INVALID_PARAMETER},
+    {EFBIG, STATUS_FILE_TOO_LARGE},
+    {ENODEV, STATUS_NO_SUCH_DEVICE},
+    {ENXIO, STATUS_NO_SUCH_DEVICE},
+    {ESPIPE, STATUS_ILLEGAL_FUNCTION},
+};
+
+static NTSTATUS find(const struct pair *table, size_t count, int error, NTSTATUS otherwise)
+{
+    for (size_t i = 0; i < count; i++)
+        if (table[i].error == -error)
+            return table[i].status;
+    return otherwise;
+}
+
+#define FIND(table, error, otherwise) find(table, sizeof(table) / sizeof((table)[0]), error, otherwise)
+
 NTSTATUS nv_os_status(int error)
 {
-    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
-        if (pairs[i].error == -error)
-            return pairs[i].status;
-    return STATUS_UNSUCCESSFUL;
+    return FIND(pairs, error, STATUS_UNSUCCESSFUL);
+}
+
+NTSTATUS nv_os_path_status(int error)
+{
+    return FIND(path_pairs, error, nv_os_status(error));
 }

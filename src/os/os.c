@@ -11,6 +11,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/ioctl.h>
@@ -193,6 +196,130 @@ static const char *os_environment(const char *name)
     return secure_getenv(name);
 }
 
+static int os_open_at(int folder, const char *path, int flags, mode_t mode)
+{
+    int saved = errno;
+    int result;
+    do
+        result = (int)outcome(syscall(SYS_openat, folder, path, flags | O_CLOEXEC | O_NOCTTY, mode), saved);
+    while (result == -EINTR);
+    return result;
+}
+
+static int os_make_folder(int folder, const char *path, mode_t mode)
+{
+    int saved = errno;
+    return (int)outcome(syscall(SYS_mkdirat, folder, path, mode), saved);
+}
+
+static int os_unlink_at(int folder, const char *path, int flags)
+{
+    int saved = errno;
+    return (int)outcome(syscall(SYS_unlinkat, folder, path, flags), saved);
+}
+
+static int os_rename_at(int folder, const char *path, int new_folder, const char *new_path, unsigned flags)
+{
+    int saved = errno;
+    return (int)outcome(syscall(SYS_renameat2, folder, path, new_folder, new_path, flags), saved);
+}
+
+static int os_statx_at(int folder, const char *path, int flags, unsigned mask, struct statx *answer)
+{
+    int saved = errno;
+    return (int)outcome(syscall(SYS_statx, folder, path, flags, mask, answer), saved);
+}
+
+static int os_statfs_of(int descriptor, struct statfs *answer)
+{
+    int saved = errno;
+    return (int)outcome(syscall(SYS_fstatfs, descriptor, answer), saved);
+}
+
+static int os_duplicate(int descriptor)
+{
+    int saved = errno;
+    return (int)outcome(syscall(SYS_fcntl, descriptor, F_DUPFD_CLOEXEC, 0), saved);
+}
+
+static int os_status_flags(int descriptor)
+{
+    int saved = errno;
+    return (int)outcome(syscall(SYS_fcntl, descriptor, F_GETFL), saved);
+}
+
+static int os_truncate(int descriptor, int64_t size_bytes)
+{
+    int saved = errno;
+    return (int)outcome(syscall(SYS_ftruncate, descriptor, size_bytes), saved);
+}
+
+static int os_set_direct(int descriptor)
+{
+    int saved = errno;
+    int flags = os_status_flags(descriptor);
+    return flags < 0 ? flags : (int)outcome(syscall(SYS_fcntl, descriptor, F_SETFL, flags | O_DIRECT), saved);
+}
+
+static int os_check_terminal(int descriptor)
+{
+    int saved = errno;
+    struct winsize size; /* every terminal has one, and a pseudo-terminal's two ends */
+    return (int)outcome(syscall(SYS_ioctl, descriptor, TIOCGWINSZ, &size), saved);
+}
+
+/* Linux 5.8 and later know it of a descriptor; before that, its entry in /proc tells. */
+static int os_check_access(int descriptor, int mode)
+{
+    int saved = errno;
+    char path[32];
+    int result = (int)outcome(syscall(SYS_faccessat2, descriptor, "", mode, AT_EMPTY_PATH | AT_EACCESS), saved);
+    if (result != -ENOSYS)
+        return result;
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", descriptor);
+    return (int)outcome(syscall(SYS_faccessat, AT_FDCWD, path, mode), saved);
+}
+
+/* A change of the signal mask in no way that there is: the mask is read, and then the way is refused. */
+static int os_probe_read(uintptr_t word)
+{
+    int saved = errno;
+    return (int)outcome(syscall(SYS_rt_sigprocmask, ~0u, word, NULL, sizeof(uint64_t)), saved);
+}
+
+/*
+ * Adds nothing, atomically; at most it wakes someone who waits for the very word, as may happen at any time. It is the
+ * cheapest call that writes to memory and leaves it as it is.
+ */
+static int os_probe_write(uintptr_t word)
+{
+    int saved = errno;
+    unsigned nothing = FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, 0);
+    return (int)outcome(syscall(SYS_futex, word, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, 0, word, nothing), saved);
+}
+
+/*
+ * The first thread's stack grows: what libc knows as its lower end is where it may grow to. Something else may be put
+ * there, but not near its use.
+ */
+static int os_find_stack(uintptr_t *low, uintptr_t *high)
+{
+    const size_t most = (size_t)8 << 20;
+    pthread_attr_t attributes;
+    void *start;
+    size_t size_bytes;
+    int saved = errno;
+    int error = pthread_getattr_np(pthread_self(), &attributes);
+    errno = saved;
+    if (error)
+        return -error;
+    (void)pthread_attr_getstack(&attributes, &start, &size_bytes);
+    pthread_attr_destroy(&attributes);
+    *high = (uintptr_t)start + size_bytes;
+    *low = size_bytes > most ? *high - most : (uintptr_t)start;
+    return 0;
+}
+
 static int os_supervisor(unsigned what)
 {
     int saved = errno;
@@ -220,6 +347,21 @@ const struct nv_os nv_os_linux = {
     .symbol = os_symbol,
     .environment = os_environment,
     .supervisor = os_supervisor,
+    .open_at = os_open_at,
+    .make_folder = os_make_folder,
+    .unlink_at = os_unlink_at,
+    .rename_at = os_rename_at,
+    .statx_at = os_statx_at,
+    .statfs_of = os_statfs_of,
+    .truncate = os_truncate,
+    .set_direct = os_set_direct,
+    .duplicate = os_duplicate,
+    .status_flags = os_status_flags,
+    .check_terminal = os_check_terminal,
+    .check_access = os_check_access,
+    .probe_read = os_probe_read,
+    .probe_write = os_probe_write,
+    .find_stack = os_find_stack,
 };
 
 const struct nv_os *nv_os = &nv_os_linux;

@@ -56,6 +56,27 @@ struct nv_os {
     void *(*symbol)(void *library, const char *name);
     const char *(*environment)(const char *name); /* NULL when unset, or when the program is privileged */
     int (*supervisor)(unsigned what);             /* enum nv_os_wish; -EINVAL: nobody supervises this program */
+
+    /*
+     * Open files. A folder may be AT_FDCWD; flags are those of the system call, and every descriptor is close-on-exec.
+     */
+    int (*open_at)(int folder, const char *path, int flags, mode_t mode);
+    int (*make_folder)(int folder, const char *path, mode_t mode);
+    int (*unlink_at)(int folder, const char *path, int flags);
+    int (*rename_at)(int folder, const char *path, int new_folder, const char *new_path, unsigned flags);
+    int (*statx_at)(int folder, const char *path, int flags, unsigned mask, struct statx *answer);
+    int (*statfs_of)(int descriptor, struct statfs *answer);
+    int (*truncate)(int descriptor, int64_t size_bytes);
+    int (*set_direct)(int descriptor); /* O_DIRECT, from now on */
+    int (*duplicate)(int descriptor);
+    int (*status_flags)(int descriptor);           /* O_ACCMODE, O_PATH, O_DIRECT, ... */
+    int (*check_terminal)(int descriptor);         /* -ENOTTY: it is none */
+    int (*check_access)(int descriptor, int mode); /* faccessat of the open file: W_OK, ... */
+
+    /* Memory of the program. Addresses are multiples of 8; -EFAULT: the word there may not be read, or written. */
+    int (*probe_read)(uintptr_t word);
+    int (*probe_write)(uintptr_t word);
+    int (*find_stack)(uintptr_t *low, uintptr_t *high); /* of this thread, as libc made it */
 };
 
 /*
@@ -78,12 +99,16 @@ extern const struct nv_os nv_os_linux;
 /* The status that stands for a failed flush: a negative errno as nv_os gives it. */
 NTSTATUS nv_os_status(int error);
 
+/* Likewise of a failed open, rename or other call that has a path. */
+NTSTATUS nv_os_path_status(int error);
+
 /* What the environment may set. */
 enum nv_option {
     NV_OPTION_DOMAIN,        /* NVRTL_DOMAIN: work for this domain, whatever the memory is */
     NV_OPTION_CPU,           /* NVRTL_CPU: use this kernel, where the CPU has it */
     NV_OPTION_VERIFIER,      /* NVRTL_VERIFIER: set by the supervisor in a verified run */
     NV_OPTION_VERIFIER_PATH, /* NVRTL_VERIFIER_PATH: the folder to load the verifier from */
+    NV_OPTION_DRIVES,        /* NVRTL_DRIVES: the folders that drive letters stand for */
     NV_OPTION_COUNT
 };
 

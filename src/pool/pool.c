@@ -6,8 +6,6 @@
 
 #include "src/os/os.h"
 
-#define GENERATION_SHIFT 24
-
 static uint32_t number_of(const struct nv_pool *pool, const struct nv_slot *slot)
 {
     const char *slots = atomic_load_explicit(&pool->slots, memory_order_relaxed);
@@ -38,7 +36,7 @@ struct nv_slot *nv_pool_take(struct nv_pool *pool, uint64_t *handle)
     struct nv_slot *slot = take_locked(pool);
     if (slot) {
         slot->generation++;
-        *handle = (uint64_t)pool->tag << NV_POOL_TAG_SHIFT | (uint64_t)slot->generation << GENERATION_SHIFT |
+        *handle = (uint64_t)pool->tag << NV_POOL_TAG_SHIFT | (uint64_t)slot->generation << NV_POOL_GENERATION_SHIFT |
                   number_of(pool, slot);
     }
     pthread_mutex_unlock(&pool->lock);

@@ -15,6 +15,7 @@
 
 #define NV_POOL_SLOTS ((uint32_t)1 << 24)
 #define NV_POOL_SLOT_BYTES ((size_t)64) /* of every pool: a slot is a cache line */
+#define NV_POOL_GENERATION_SHIFT 24
 #define NV_POOL_TAG_SHIFT 56
 
 /* The head of every slot; what a pool is for follows it. */

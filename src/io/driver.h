@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* The driver's functions, one for each major function that it serves. */
+#ifndef NV_IO_DRIVER_H
+#define NV_IO_DRIVER_H
+
+#include "src/io/path.h"
+#include "src/io/request.h"
+
+#include <stdbool.h>
+
+NTSTATUS nv_driver_create(struct nv_request *request);
+NTSTATUS nv_driver_cleanup(struct nv_request *request);
+NTSTATUS nv_driver_close(struct nv_request *request);
+
+/*
+ * The path at which the file is open: the one that the kernel knows it by, if that still leads to it. A negative errno.
+ */
+int nv_driver_path(const struct nv_file *file, char path[NV_PATH_BYTES]);
+
+/* Takes that name away. A negative errno. */
+int nv_driver_unlink(struct nv_file *file);
+
+#endif

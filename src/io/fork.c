@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns what is done around fork(), so that handles live on in the child. Called by libc. */
+#include "src/io/fcb.h"
+#include "src/io/object.h"
+#include "src/io/volume.h"
+
+#include <pthread.h>
+
+/* Locks in the order in which the calls nest. */
+static void before(void)
+{
+    nv_volume_before_fork();
+    nv_fcb_before_fork();
+    nv_object_before_fork();
+}
+
+static void after(bool in_child)
+{
+    nv_object_after_fork(in_child);
+    nv_fcb_after_fork();
+    nv_volume_after_fork();
+}
+
+static void after_in_parent(void)
+{
+    after(false);
+}
+
+static void after_in_child(void)
+{
+    after(true);
+}
+
+/* Behind the memory plane's: its locks are taken last, since calls of this plane go into that one. */
+__attribute__((constructor(102))) static void start(void)
+{
+    (void)pthread_atfork(before, after_in_parent, after_in_child);
+}
