@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# usage: log-writes ext4|xfs GROUPS WAY...
+#
+# What a drain has promised is on the disk. Every write of a disk is recorded while each WAY of rig-client writes files,
+# for every way in which a file gets its blocks. Then, for each acknowledgement, the disk is built as a power failure
+# would have left it there at the least; the file system recovers it, and holds all that was acknowledged.
+. /rig/lib.sh
+system=$1 groups=$2
+shift 2
+disk_mib=64
+
+case $system in
+ext4)
+    format='mkfs.ext4 -q -F -E nodiscard'
+    check='fsck.ext4 -fn'
+    ;;
+xfs)
+    format='mkfs.xfs -q -K --unsupported' # so small a disk
+    check='xfs_repair -n'
+    modprobe xfs
+    ;;
+esac
+
+record() {
+    modprobe dm-log-writes
+    new_disk recorded $disk_mib
+    recorded=$disk
+    new_disk log 300
+    echo "0 $(blockdev --getsz "$recorded") log-writes $recorded $disk" | device_mapper recorder
+    $format /dev/mapper/recorder
+    mount -t "$system" /dev/mapper/recorder /mnt
+    for way; do
+        kinds='written fallocated sparse extended appended'
+        [ "$way" != no-drain ] || kinds=sparse
+        for kind in $kinds; do
+            rig-client write "$way" "$kind" "/mnt/$way-$kind" "$groups" recorder
+        done
+    done
+    umount /mnt
+    dmsetup remove --noudevsync recorder
+    log-replay "$disk" marks | grep '\.[0-9]*$' >/tmp/marks # not those that log-writes makes
+    log-replay "$disk" list | awk -v marks="$(wc -l </tmp/marks)" '
+        { bytes += $4 * 512 } END { print NR " entries, " int(bytes / 1024) " KiB, " marks " acknowledgements" }'
+}
+
+# holds MARK: whether all that is acknowledged there is on the disk as it was then.
+holds() {
+    log-replay "$disk" build /tmp/built "$1"
+    truncate -s ${disk_mib}M /tmp/built
+    losetup "$built" /tmp/built
+    mount -t "$system" "$built" /mnt
+    all=yes
+    rig-client verify "/mnt/${1%.*}" "${1##*.}" >/tmp/verified || all=no
+    umount /mnt
+    $check "$built" >/tmp/checked 2>&1 || fail "$1: the file system is damaged: $(cat /tmp/checked)"
+    losetup -d "$built"
+    [ $all = yes ]
+}
+
+record "$@"
+built=/dev/loop$disks
+while read -r mark; do
+    case $mark in
+    no-drain-*) ! holds "$mark" || fail "$mark: nothing is lost without a drain: this test cannot fail" ;;
+    *) holds "$mark" || fail "$mark: $(cat /tmp/verified)" ;;
+    esac
+done </tmp/marks
+[ -s /tmp/marks ] || fail 'nothing was acknowledged'

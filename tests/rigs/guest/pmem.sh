@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# usage: pmem DOMAIN INSTRUCTION [TEST...]
+#
+# Persistent memory, of which DOMAIN is the part that survives a power failure: memory_controller or cpu_cache. Every
+# kind of file gets the domain that it should; each TEST passes there with each way that this CPU has to write back
+# lines, of which INSTRUCTION is the best; and new blocks are durable when tokens say so.
+. /rig/lib.sh
+promise=$1 instruction=$2
+shift 2
+case $promise in
+memory_controller)
+    domain=cpu-cache write_back=$instruction
+    why="its persistence_domain is memory_controller"
+    ;;
+cpu_cache)
+    domain=memory write_back=none
+    why="its persistence_domain is cpu_cache: the CPU's caches survive"
+    ;;
+esac
+
+# says FILE DOMAIN REASON WRITE-BACK: what nvrtl info tells.
+says() {
+    nvrtl info "$1" | sed -n 's/^  \(domain\|why\|write back\) *//p' >/tmp/said
+    printf '%s\n' "$2" "$3" "$4" >/tmp/wanted
+    cmp -s /tmp/said /tmp/wanted || fail "of $1, nvrtl says: $(cat /tmp/said)"
+}
+
+# maps FILE sync|plain DOMAIN WRITE-BACK: what a token of that mapping is told.
+maps() {
+    said=$(rig-client domain "$1" "$2")
+    [ "$said" = "$2 $3 $4" ] || fail "$1, mapped $2: $said"
+}
+
+mount_dax
+head -c 8192 /dev/zero >/mnt/file
+says /mnt/file $domain "DAX, mapped with MAP_SYNC; $why" $write_back
+maps /mnt/file sync $domain $write_back
+maps /mnt/file plain page-cache msync
+head -c 8192 /dev/zero >/tmp/file
+says /tmp/file volatile 'tmpfs: it lives in memory' none
+
+# The whole of a DIMM without a file system.
+pmem_as dax 1 dax_pmem
+modprobe device_dax
+wait_for /dev/dax1.0
+says /dev/dax1.0 $domain "device DAX; $why" $write_back
+
+cd /mnt
+for table in $(nvrtl info | awk '/ (available|in force)/ { print $1 }'); do
+    NVRTL_CPU=$table nvrtl info | grep -q "^  $table .*NVRTL_CPU names it" || fail "$table is not in force"
+    for test; do
+        NVRTL_CPU=$table "$test" >/tmp/output 2>&1 || fail "$table: $test: $(cat /tmp/output)"
+    done
+    echo "$table: $# tests"
+done
+cd /
+
+# The power fails, for the file system.
+fails() {
+    rig-client shutdown /mnt
+    umount /mnt
+    mount -t ext4 -o "$1" /dev/pmem0 /mnt
+}
+
+# New blocks, and a new size, are durable when the bytes are.
+for kind in fallocated sparse extended appended; do
+    rig-client write flush $kind /mnt/$kind 3
+done
+fails dax=never
+for kind in fallocated sparse extended appended; do
+    rig-client verify /mnt/$kind 3 || fail "of $kind, something is lost"
+done
+says /mnt/file page-cache 'the file is not on DAX: its pages are cached' msync
