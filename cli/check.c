@@ -46,6 +46,7 @@ enum {
     OPTION_SUPPRESSIONS,
     OPTION_GENERATE,
     OPTION_PERFORMANCE,
+    OPTION_FAIL_SYNC,
     OPTION_ERROR_EXITCODE,
 };
 
@@ -63,6 +64,10 @@ static const struct argp_option options[] = {
     {"view", OPTION_VIEW, "KIND", 0,
      "What the program sees in DIR: copy, overlay (see docs) or auto (default: a copy if it fits)", 2},
     {"scratch", OPTION_SCRATCH, "DIR", 0, "Keep that view in DIR instead of memory", 2},
+    {"fail-sync", OPTION_FAIL_SYNC, "N", 0,
+     "Let the Nth sync of a file (or drain, with --domain=page-cache) fail with EIO: what it should have written is "
+     "lost, as on Linux, and the program has to cope",
+     2},
     {NULL, 0, NULL, 0, "What is reported", 3},
     {"format", OPTION_FORMAT, "NAME", 0, "text (default), json or sarif", 3},
     {"output", OPTION_OUTPUT, "FILE", 0, "Write the findings to FILE instead of stderr", 3},
@@ -129,6 +134,16 @@ static int exit_status(const struct argp_state *state, const char *text)
     return (int)number;
 }
 
+static uint64_t sync_number(const struct argp_state *state, const char *text)
+{
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    if (errno || end == text || *end || *text == '-' || !number)
+        argp_error(state, "--fail-sync=%s: must be a number from 1 on", text);
+    return number;
+}
+
 static enum format choose_format(const struct argp_state *state, const char *name)
 {
     enum format format = (enum format)choose(state, "format", formats, name);
@@ -174,6 +189,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return add_word(&check->suppressions, argument);
     case OPTION_GENERATE:
         check->generate = true;
+        return 0;
+    case OPTION_FAIL_SYNC:
+        check->run.fail_sync = sync_number(state, argument);
         return 0;
     case OPTION_PERFORMANCE:
         check->run.performance = true;

@@ -162,7 +162,8 @@ static int copy_chunk(struct nv_image *image, struct nv_object *object, const st
         while (at + run < length) {
             size_t block = length - at - run < NV_BLOCK_BYTES ? length - at - run : NV_BLOCK_BYTES;
 
-            if (!memcmp(view->buffer + at + run, durable->buffer + at + run, block))
+            if (!memcmp(view->buffer + at + run, durable->buffer + at + run, block) ||
+                (object->lost_count && nv_lost_is(object, offset + at + run, view->buffer + at + run, block)))
                 break;
             run += block;
         }
@@ -287,6 +288,8 @@ int nv_content_sync(struct nv_image *image, struct nv_object *object, uint64_t f
         return 0;
     nv_expect_before_sync(image, object, from, to);
     status = sync_content(image, object, from, to);
+    if (!status)
+        object->trusted = object->sync_failed;
     nv_object_agree(object, !status && !from && to == UINT64_MAX);
     return status;
 }
@@ -440,8 +443,8 @@ static int remember_last(void *context, uint64_t offset, uint64_t length, const 
     return last->visit(last->context, offset, length, view, durable);
 }
 
-static int compare_range(struct nv_image *image, struct nv_object *object, uint64_t offset, uint64_t to,
-                         nv_difference_visitor *visit, void *context)
+int nv_content_compare_range(struct nv_image *image, struct nv_object *object, uint64_t offset, uint64_t to,
+                             nv_difference_visitor *visit, void *context)
 {
     struct last_difference last = {visit, context, 0};
     struct side view, durable = {.fd = -1, .buffer = (uint8_t *)image->buffers + NV_CHUNK_BYTES};
@@ -469,7 +472,7 @@ static int compare_range(struct nv_image *image, struct nv_object *object, uint6
 
 int nv_content_compare(struct nv_image *image, struct nv_object *object, nv_difference_visitor *visit, void *context)
 {
-    return compare_range(image, object, 0, UINT64_MAX, visit, context);
+    return nv_content_compare_range(image, object, 0, UINT64_MAX, visit, context);
 }
 
 struct search {
@@ -493,7 +496,7 @@ int nv_content_first_difference(struct nv_image *image, struct nv_object *object
                                 uint64_t *offset)
 {
     struct search search = {from, to, NV_VERIFIER_EQUAL};
-    int status = compare_range(image, object, from, to, find_first, &search);
+    int status = nv_content_compare_range(image, object, from, to, find_first, &search);
 
     *offset = search.found;
     return status < 0 ? status : 0;

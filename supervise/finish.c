@@ -85,6 +85,7 @@ static int finish_object(struct nv_image *image, struct nv_object *object)
     nv_image_make_room(image);
     if (nv_object_view(image, object) == -ENOENT)
         return 0;
+    nv_lost_forget(object); /* no machine lost power: the files get what the program wrote */
     if (S_ISREG(object->type) && !object->same)
         status = nv_content_sync(image, object, 0, UINT64_MAX);
     return status ? status : nv_content_attributes(image, object, true);

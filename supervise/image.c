@@ -86,6 +86,7 @@ static void free_object(struct nv_object *object)
         close(object->view);
     nv_lines_forget(object);
     free(object->synced_blocks);
+    nv_lost_forget(object);
     free(object);
 }
 

@@ -38,6 +38,11 @@ struct nv_entry {
     uint64_t seen; /* the last listing that still had it */
 };
 
+/* A block that a failed sync has lost: what stood there then. */
+struct nv_lost {
+    uint64_t block, hash;
+};
+
 /* A file, folder, symbolic link or other node of the view. */
 struct nv_object {
     uint64_t device, inode, birth_ns; /* in the view */
@@ -65,6 +70,11 @@ struct nv_object {
     uint64_t durable_bytes;  /* size of the durable file */
     uint8_t *synced_blocks;  /* a bit for each block that a sync ever copied */
     uint64_t synced_block_bits;
+    struct nv_lost *lost; /* in order */
+    size_t lost_count;
+    bool sync_failed; /* a sync of it has, or a drain */
+    bool drain_failed;
+    bool trusted; /* and a later one has succeeded */
 
     int watch; /* of a folder: inotify's number, or -1 */
     bool dirty, dirty_below;
@@ -170,6 +180,19 @@ typedef int nv_difference_visitor(void *context, uint64_t offset, uint64_t lengt
 int nv_content_first_difference(struct nv_image *image, struct nv_object *object, uint64_t from, uint64_t to,
                                 uint64_t *offset);
 int nv_content_compare(struct nv_image *image, struct nv_object *object, nv_difference_visitor *visit, void *context);
+int nv_content_compare_range(struct nv_image *image, struct nv_object *object, uint64_t from, uint64_t to,
+                             nv_difference_visitor *visit, void *context);
+
+/* lost.c: what a failed sync has lost */
+/* A sync begins: whether it is the one that is to fail. */
+bool nv_lost_any(const struct nv_image *image);
+/* A sync of [from, to) has failed. 0 or a negative errno. */
+int nv_lost_take(struct nv_image *image, struct nv_object *object, uint64_t from, uint64_t to);
+/* Whether the bytes of a block are those that were lost. */
+bool nv_lost_is(const struct nv_object *object, uint64_t offset, const uint8_t *bytes, size_t length);
+/* Whether what stands at the offset now is still what was lost. */
+bool nv_lost_still(struct nv_object *object, uint64_t offset);
+void nv_lost_forget(struct nv_object *object);
 
 /* events.c: what the kernel tells of names */
 int nv_names_watch(struct nv_image *image, struct nv_object *folder, int view_fd);

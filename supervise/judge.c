@@ -132,6 +132,18 @@ static struct kind classify(const struct nv_object *object, uint64_t offset, con
     return kind;
 }
 
+/* The program was told, gave up and said so: what it lost is no mistake of its own. */
+static bool is_excused(const struct nv_supervisor *supervisor, const struct nv_object *object)
+{
+    return object->sync_failed && !object->trusted && supervisor->status;
+}
+
+/* Whether a failed sync or drain is why this line differs. */
+static bool was_lost(struct nv_object *object, uint64_t offset, const struct kind *kind)
+{
+    return (object->drain_failed && kind->rule == NV_RULE_NOT_DRAINED) || nv_lost_still(object, offset);
+}
+
 static bool alike(const struct kind *left, const struct kind *right)
 {
     return left->rule == right->rule && left->write_place == right->write_place &&
@@ -174,6 +186,11 @@ static int judge_line(struct file_judgement *file, uint64_t from, uint64_t to, c
 
     if (is_ignored(file, from & ~(uint64_t)(LINE - 1)))
         return 0;
+    if (was_lost(file->object, from, &wanted)) {
+        if (is_excused(file->supervisor, file->object))
+            return 0;
+        wanted.rule = NV_RULE_FLUSH_ERROR_IGNORED;
+    }
     kind = find_kind(file, &wanted);
     if (!kind)
         return -ENOMEM;
@@ -221,16 +238,28 @@ static const char *const messages[NV_RULE_COUNT] = {
     [NV_RULE_NOT_FLUSHED] = "it was written and never made durable: no flush or sync has covered it since it changed",
     [NV_RULE_NOT_DRAINED] = "it was flushed, but no drain has completed the flush",
     [NV_RULE_CHANGED_AFTER_FLUSH] = "it was made durable, or flushed, and changed again afterwards",
+    [NV_RULE_FLUSH_ERROR_IGNORED] = "a sync or drain of it failed, and the program went on: what it should have "
+                                    "written was lost then, and no later one brings it back",
 };
 
 static const char *const token_advice[NV_RULE_COUNT] = {
     [NV_RULE_NOT_FLUSHED] = "flush it with RtlFlushNonVolatileMemory, or write it with WRITE_NV_MEMORY_FLAG_PERSIST",
     [NV_RULE_NOT_DRAINED] = "call RtlDrainNonVolatileFlush in the thread that flushed, before relying on it",
     [NV_RULE_CHANGED_AFTER_FLUSH] = "flush it again after the last write, or move the flush behind that write",
+    [NV_RULE_FLUSH_ERROR_IGNORED] = "check the status of every flush and drain; after a failure write the data again, "
+                                    "call NvrtlForgetFailure, and flush, or give up",
 };
 
 static const char file_advice[] =
     "call fsync or fdatasync on it, or msync(MS_SYNC) on its mapping, after the last write";
+static const char failed_advice[] = "check the result of every sync; after a failure write the data again, or give up";
+
+static const char *advice_for(const struct nv_object *object, enum nv_rule rule)
+{
+    if (object->lines)
+        return token_advice[rule];
+    return rule == NV_RULE_FLUSH_ERROR_IGNORED ? failed_advice : file_advice;
+}
 
 static bool is_durable(const struct nv_object *object)
 {
@@ -249,11 +278,11 @@ static int report_kind(struct nv_supervisor *supervisor, const struct nv_object 
     finding->length_bytes = kind->length;
     finding->total_bytes = kind->total;
     finding->count = kind->count;
-    if (is_durable(object))
+    if (is_durable(object) || kind->rule == NV_RULE_FLUSH_ERROR_IGNORED)
         finding->message = strdup(messages[kind->rule]);
     else
         finding->message = strdup("the file was written and never made durable: neither its content nor its name");
-    finding->advice = strdup(object->lines ? token_advice[kind->rule] : file_advice);
+    finding->advice = strdup(advice_for(object, kind->rule));
     finding->sample_bytes = kind->sample_bytes;
     memcpy(finding->view, kind->view, kind->sample_bytes);
     memcpy(finding->durable, kind->durable, kind->sample_bytes);
@@ -276,7 +305,7 @@ static int report_whole(struct nv_supervisor *supervisor, const struct file_judg
         return -errno;
     if (file->last)
         whole = *file->last;
-    whole.rule = NV_RULE_NOT_FLUSHED;
+    whole.rule = file->object->sync_failed ? NV_RULE_FLUSH_ERROR_IGNORED : NV_RULE_NOT_FLUSHED;
     whole.offset = 0;
     whole.count = 1;
     whole.length = whole.total = (uint64_t)status.st_size;
@@ -462,6 +491,8 @@ static int judge_new_name(struct nv_supervisor *supervisor, const struct nv_chan
     struct nv_object *object = change->object;
     struct stat status;
 
+    if (is_excused(supervisor, object))
+        return 0;
     if (was_forgotten(supervisor, change))
         return nv_report_leave_out(supervisor->report, relative, "the overlay lost track of it when it got a hard link")
                    ? 0
@@ -557,6 +588,23 @@ static const struct event_kind *kind_of(const struct nv_ledger_event *event)
     return &event_kinds[known ? event->kind : NV_REFUSED_TOKEN];
 }
 
+/* Drains that failed are no misuse: what they lost is found where it differs. */
+static void note_failed_drains(struct nv_supervisor *supervisor)
+{
+    const struct nv_ledger *ledger = supervisor->ledger;
+    uint32_t events = atomic_load(&ledger->events);
+
+    for (uint32_t i = 0; i < events && i < NV_LEDGER_EVENTS; i++) {
+        const struct nv_ledger_event *event = &ledger->event[i];
+
+        if (atomic_load(&event->ready) && event->kind == NV_EVENT_DRAIN_FAILED && event->file &&
+            event->file <= supervisor->image.verifier_file_count) {
+            supervisor->image.verifier_files[event->file - 1]->sync_failed = true;
+            supervisor->image.verifier_files[event->file - 1]->drain_failed = true;
+        }
+    }
+}
+
 static int judge_event(struct nv_supervisor *supervisor, const struct nv_ledger_event *event)
 {
     const struct event_kind *kind = kind_of(event);
@@ -594,7 +642,7 @@ static int judge_ledger(struct nv_supervisor *supervisor)
 
     supervisor->report->tokens = atomic_load(&ledger->tokens);
     for (uint32_t i = 0; i < events && i < NV_LEDGER_EVENTS && !status; i++)
-        if (atomic_load(&ledger->event[i].ready))
+        if (atomic_load(&ledger->event[i].ready) && ledger->event[i].kind != NV_EVENT_DRAIN_FAILED)
             status = judge_event(supervisor, &ledger->event[i]);
     for (uint32_t i = 0; i < marks && i < NV_LEDGER_MARKS && !status; i++) {
         struct nv_stack stack = {0};
@@ -626,6 +674,7 @@ int nv_judge(struct nv_supervisor *supervisor)
         status = nv_names_notice(image);
     if (!status)
         status = nv_names_gather(image, NULL, &changes);
+    note_failed_drains(supervisor);
     if (!status)
         status = judge_files(supervisor);
     if (!status)

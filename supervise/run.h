@@ -19,6 +19,7 @@ struct nv_run_options {
     NVRTL_DOMAIN domain; /* that tokens simulate */
     enum nv_file_system_model model;
     enum nv_view_kind view;
+    uint64_t fail_sync;        /* the sync that is to fail, from 1; 0: none */
     bool performance;          /* tell of flushes and drains in vain */
     const char *scratch;       /* NULL: memory */
     const char *verifier_path; /* folder of libnvrtl-verifier.so */

@@ -34,6 +34,7 @@ static int open_ledger(struct nv_supervisor *supervisor)
     supervisor->ledger = ledger;
     supervisor->image.ledger = ledger;
     supervisor->ledger->domain = (uint32_t)supervisor->options->domain;
+    supervisor->ledger->fail_sync = supervisor->options->fail_sync;
     supervisor->ledger->performance = supervisor->options->performance;
     return 0;
 }

@@ -81,6 +81,21 @@ static int prepare(struct nv_image *image, struct nv_folder *folder, const struc
     return result;
 }
 
+/* The sync fails, and tells so once: nothing of the file is durable by it, and what it should have written is lost. */
+static int fail_sync(struct nv_image *image, struct nv_folder *folder, int own, const struct statx *status,
+                     uint64_t from, uint64_t to)
+{
+    struct nv_object *object = nv_image_object(image, folder, status);
+
+    if (object && own >= 0)
+        nv_object_adopt_view(image, object, own);
+    else if (own >= 0)
+        close(own);
+    if (!object || object->excluded)
+        return -EIO;
+    return nv_lost_take(image, object, from, to) == -ENOMEM ? -ENOMEM : -EIO;
+}
+
 /* `own` is a descriptor of ours for the view's file, or negative: it is looked for by name. */
 static int sync_object(struct nv_image *image, struct nv_folder *folder, int own, const struct statx *status,
                        bool data_only, uint64_t from, uint64_t to)
@@ -90,6 +105,8 @@ static int sync_object(struct nv_image *image, struct nv_folder *folder, int own
 
     image->syncs++;
     nv_image_make_room(image);
+    if (nv_lost_any(image))
+        return fail_sync(image, folder, own, status, from, to);
     result = prepare(image, folder, status, data_only, &object);
     if (result || !object || object->excluded) {
         if (own >= 0)

@@ -26,8 +26,8 @@ struct domain {
     struct nv_engine engine;
     void (*touch)(const struct call *call, uintptr_t address, size_t size_bytes); /* is about to be written */
     NTSTATUS (*start)(const struct call *call, uintptr_t address, size_t size_bytes);
-    void (*finish)(const struct call *call);
-    void (*finish_thread)(struct nv_thread *thread);
+    NTSTATUS (*finish)(const struct call *call);
+    NTSTATUS (*finish_thread)(struct nv_thread *thread);
     bool (*has_flushed)(const struct call *call); /* there is something to drain; its place does not matter */
 };
 
@@ -108,10 +108,11 @@ static NTSTATUS start_lines(const struct call *call, uintptr_t address, size_t s
     return status;
 }
 
-static void finish_thread_lines(struct nv_thread *thread)
+static NTSTATUS finish_thread_lines(struct nv_thread *thread)
 {
     nv_expect_before_drain(&thread->flight);
     nv_flight_drain(&thread->flight);
+    return STATUS_SUCCESS;
 }
 
 static bool has_flushed_lines(const struct call *call)
@@ -119,9 +120,9 @@ static bool has_flushed_lines(const struct call *call)
     return !nv_flight_is_empty(&call->thread->flight);
 }
 
-static void finish_lines(const struct call *call)
+static NTSTATUS finish_lines(const struct call *call)
 {
-    finish_thread_lines(call->thread);
+    return finish_thread_lines(call->thread);
 }
 
 /* The thread has flushed pages of the file, for a drain that names no token. */
@@ -146,6 +147,8 @@ static NTSTATUS start_pages(const struct call *call, uintptr_t address, size_t s
 
         if (span.file == NULL)
             continue;
+        if (atomic_load(&span.file->failed))
+            return STATUS_IO_DEVICE_ERROR;
         remember_file(call->thread, span.file);
         nv_files_flight_lock();
         status = start_span(call, &span, &span.file->flight);
@@ -154,28 +157,62 @@ static NTSTATUS start_pages(const struct call *call, uintptr_t address, size_t s
     return status;
 }
 
-static void finish_file(struct nv_file *file)
+/* Whether this is the drain that the run wants to see fail; what is in flight is lost then. */
+static bool is_to_fail(struct nv_file *file)
 {
+    struct nv_ledger *ledger = nv_notes_ledger();
+    struct nv_ledger_range range = {.file = file->id};
+
+    if (__builtin_expect(ledger->fail_sync == 0, 1) || nv_flight_is_empty(&file->flight) ||
+        atomic_fetch_add(&ledger->syncs, 1) + 1 != ledger->fail_sync)
+        return false;
+    nv_notes_event(NV_EVENT_DRAIN_FAILED, "drain", 0, NULL, &range, NULL);
+    nv_flight_clear(&file->flight);
+    atomic_store(&file->failed, true);
+    return true;
+}
+
+static NTSTATUS finish_file(struct nv_file *file)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+
     nv_files_flight_lock();
-    nv_expect_before_drain(&file->flight);
-    nv_flight_drain(&file->flight);
+    if (atomic_load(&file->failed) || is_to_fail(file)) {
+        status = STATUS_IO_DEVICE_ERROR;
+    } else {
+        nv_expect_before_drain(&file->flight);
+        nv_flight_drain(&file->flight);
+    }
     nv_files_flight_unlock();
+    return status;
 }
 
-static void finish_pages(const struct call *call)
+static NTSTATUS finish_pages(const struct call *call)
 {
-    for (size_t i = 0; i < call->binding->count; i++)
-        if (call->binding->parts[i].file != NULL)
-            finish_file(call->binding->parts[i].file);
+    NTSTATUS first = STATUS_SUCCESS;
+
+    for (size_t i = 0; i < call->binding->count; i++) {
+        struct nv_file *file = call->binding->parts[i].file;
+        NTSTATUS status = file != NULL ? finish_file(file) : STATUS_SUCCESS;
+
+        first = NT_SUCCESS(first) ? status : first;
+    }
+    return first;
 }
 
-static void finish_thread_pages(struct nv_thread *thread)
+static NTSTATUS finish_thread_pages(struct nv_thread *thread)
 {
+    NTSTATUS first = STATUS_SUCCESS;
+
     if (thread->file_count > NV_THREAD_FILES)
-        nv_files_each(finish_file);
-    for (size_t i = 0; i < thread->file_count && i < NV_THREAD_FILES; i++)
-        finish_file(thread->files[i]);
+        first = nv_files_each(finish_file);
+    for (size_t i = 0; i < thread->file_count && i < NV_THREAD_FILES; i++) {
+        NTSTATUS status = finish_file(thread->files[i]);
+
+        first = NT_SUCCESS(first) ? status : first;
+    }
     thread->file_count = 0;
+    return first;
 }
 
 static bool is_in_flight(const struct nv_file *file)
@@ -209,14 +246,16 @@ static NTSTATUS start_nothing(const struct call *call, uintptr_t address, size_t
     return STATUS_SUCCESS;
 }
 
-static void finish_nothing(const struct call *call)
+static NTSTATUS finish_nothing(const struct call *call)
 {
     (void)call;
+    return STATUS_SUCCESS;
 }
 
-static void finish_thread_nothing(struct nv_thread *thread)
+static NTSTATUS finish_thread_nothing(struct nv_thread *thread)
 {
     (void)thread;
+    return STATUS_SUCCESS;
 }
 
 /* Which domain it is does not tell: a drain is never in vain where nothing is simulated. */
@@ -255,7 +294,7 @@ static NTSTATUS flush(const struct nv_region *region, void *address, size_t size
         nv_waste_note_flush(call.place, nv_waste_is_news(call.binding, address, size_bytes));
     status = domain->start(&call, (uintptr_t)address, size_bytes);
     if (NT_SUCCESS(status) && (flags & FLUSH_NV_MEMORY_IN_FLAG_NO_DRAIN) == 0)
-        domain->finish(&call);
+        status = domain->finish(&call);
     return status;
 }
 
@@ -281,7 +320,7 @@ static NTSTATUS flush_ranges(const struct nv_region *region, const NV_MEMORY_RAN
     for (size_t i = 0; i < count && NT_SUCCESS(status); i++)
         status = domain->start(&call, (uintptr_t)ranges[i].BaseAddress, ranges[i].Length);
     if (NT_SUCCESS(status) && (flags & FLUSH_NV_MEMORY_IN_FLAG_NO_DRAIN) == 0)
-        domain->finish(&call);
+        status = domain->finish(&call);
     return status;
 }
 
@@ -300,8 +339,7 @@ static NTSTATUS drain(const struct nv_region *region, const void *place)
         return STATUS_INSUFFICIENT_RESOURCES;
     if (nv_waste_wanted())
         nv_waste_note_drain(nv_place_id(call.thread, place, __builtin_frame_address(0)), domain->has_flushed(&call));
-    domain->finish(&call);
-    return STATUS_SUCCESS;
+    return domain->finish(&call);
 }
 
 /* After a write: the flush and the drain that its flags ask for (the flags of write and fill have the same values). */
@@ -312,7 +350,7 @@ static NTSTATUS settle(const struct nv_region *region, const struct call *call, 
     NTSTATUS status = domain->start(call, (uintptr_t)address, size_bytes);
 
     if (NT_SUCCESS(status) && drains)
-        domain->finish(call);
+        status = domain->finish(call);
     return status;
 }
 
@@ -349,10 +387,14 @@ static NTSTATUS fill(const struct nv_region *region, void *destination, size_t s
                   way != FILL_NV_MEMORY_FLAG_FLUSH || (flags & FILL_NV_MEMORY_FLAG_NO_DRAIN) == 0);
 }
 
-/* The durable image never fails. */
+/* The durable image fails only where the run was asked for it. */
 static NTSTATUS forget_failure(const struct nv_region *region)
 {
-    (void)region;
+    const struct nv_binding *binding = region->context;
+
+    for (size_t i = 0; i < binding->count; i++)
+        if (binding->parts[i].file != NULL)
+            atomic_store(&binding->parts[i].file->failed, false);
     return STATUS_SUCCESS;
 }
 
@@ -393,6 +435,5 @@ NTSTATUS nv_verified_drain(NVRTL_DOMAIN domain, const void *place, const void *f
         return STATUS_INSUFFICIENT_RESOURCES;
     if (nv_waste_wanted() && place != NULL)
         nv_waste_note_drain(nv_place_id(call.thread, place, frame), domains[domain].has_flushed(&call));
-    domains[domain].finish_thread(call.thread);
-    return STATUS_SUCCESS;
+    return domains[domain].finish_thread(call.thread);
 }

@@ -208,17 +208,24 @@ void nv_files_flight_unlock(void)
     pthread_mutex_unlock(&flights);
 }
 
-void nv_files_each(void (*act)(struct nv_file *file))
+NTSTATUS nv_files_each(NTSTATUS (*act)(struct nv_file *file))
 {
+    NTSTATUS first = STATUS_SUCCESS;
+
     for (size_t i = 0; i < BUCKETS; i++)
         for (struct nv_file *file = atomic_load_explicit(&buckets[i], memory_order_acquire); file != NULL;
-             file = file->next)
-            act(file);
+             file = file->next) {
+            NTSTATUS status = act(file);
+
+            first = NT_SUCCESS(first) ? status : first;
+        }
+    return first;
 }
 
-static void forget_flight(struct nv_file *file)
+static NTSTATUS forget_flight(struct nv_file *file)
 {
     nv_flight_clear(&file->flight);
+    return STATUS_SUCCESS;
 }
 
 /* In the order in which calls nest: who flushes pages may have to ask for a longer map. */
@@ -231,7 +238,7 @@ void nv_files_before_fork(void)
 void nv_files_after_fork(bool child)
 {
     if (child)
-        nv_files_each(forget_flight);
+        (void)nv_files_each(forget_flight);
     pthread_mutex_unlock(&registry);
     pthread_mutex_unlock(&flights);
 }

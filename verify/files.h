@@ -6,6 +6,7 @@
 #include "nvrtl/types.h"
 #include "verify/flight.h"
 #include "verify/ledger.h"
+#include <stdbool.h>
 
 /* A file as far as it is mapped. Never unmapped or freed, and never changed once it is seen. */
 struct nv_file_map {
@@ -22,6 +23,7 @@ struct nv_file {
     uint32_t id; /* the supervisor's */
     _Atomic(struct nv_file_map *) map;
     struct nv_flight flight; /* page-cache: of the process; under nv_files_flight_lock */
+    _Atomic bool failed;     /* a drain of it was made to fail, and the program has not said that it knows */
     struct nv_file *next;    /* in its bucket */
 };
 
@@ -44,8 +46,8 @@ const struct nv_file_map *nv_file_reach(struct nv_file *file, uint64_t end);
 void nv_files_flight_lock(void);
 void nv_files_flight_unlock(void);
 
-/* Call `act` for every file. */
-void nv_files_each(void (*act)(struct nv_file *file));
+/* Call `act` for every file. The first status that is none of success. */
+NTSTATUS nv_files_each(NTSTATUS (*act)(struct nv_file *file));
 
 /* Around a fork: nobody else changes the registry; in the child every file's flight is the parent's, and forgotten. */
 void nv_files_before_fork(void);

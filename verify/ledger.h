@@ -95,6 +95,7 @@ struct nv_ledger_place {
 enum nv_ledger_event_kind {
     NV_EVENT_NOT_DURABLE = 32,  /* NvrtlExpectDurable, and it is not */
     NV_EVENT_OUT_OF_ORDER = 33, /* NvrtlExpectOrder, and the second became durable before the first */
+    NV_EVENT_DRAIN_FAILED = 34, /* the drain that was to fail, of this file; no misuse */
 };
 
 /* Misuse or a broken expectation, one record for each kind and place. */
@@ -130,8 +131,10 @@ struct nv_ledger_order {
 };
 
 struct nv_ledger {
-    uint32_t domain;      /* NVRTL_DOMAIN that tokens simulate; set by the supervisor */
-    uint32_t performance; /* flushes and drains in vain are looked for; set by the supervisor */
+    uint32_t domain;        /* NVRTL_DOMAIN that tokens simulate; set by the supervisor */
+    uint32_t performance;   /* flushes and drains in vain are looked for; set by the supervisor */
+    uint64_t fail_sync;     /* the sync, or page-cache drain, that is to fail; 0: none; set by the supervisor */
+    _Atomic uint64_t syncs; /* begun so far, when one is to fail */
     _Atomic uint64_t tokens;
     _Atomic uint32_t modules, places, events, marks, ignored, regions,
         orders;            /* slots taken (may exceed the arrays: then lost) */

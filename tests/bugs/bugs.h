@@ -22,9 +22,9 @@ struct bug_file {
 
 struct bug {
     const char *name;
-    const char *rule; /* the one finding of the wrong program */
-    void (*run)(struct bug_file *file, bool right);
-    const char *options; /* of nvrtl check, besides the usual; NULL: none */
+    const char *rule;                               /* the one finding of the wrong program */
+    void (*run)(struct bug_file *file, bool right); /* may end the program with 1: it gives up */
+    const char *options;                            /* of nvrtl check, besides the usual; NULL: none */
 };
 
 struct bug_class {
@@ -36,7 +36,7 @@ struct bug_class {
 #define BUG_CLASS(class_name, table)                                                                                   \
     const struct bug_class bug_class_##class_name = {#class_name, (table), sizeof(table) / sizeof(*(table))}
 
-extern const struct bug_class bug_class_waste;
+extern const struct bug_class bug_class_drains, bug_class_failures, bug_class_waste;
 
 /* Each ends the program with status 3 when the call fails. */
 void bug_flush(struct bug_file *file, size_t offset, size_t size_bytes); /* and drain */
