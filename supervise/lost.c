@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a sync has lost that was made to fail (--fail-sync). Linux tells of a failure once and takes the pages for clean:
- * a later sync succeeds, and does not write them. Only what the program stores there anew is written again. Called where
- * the sync fails, where a later one copies, and at the end.
+ * What a sync has lost that was made to fail (--fail-sync). Linux tells of a failure once and takes the pages for
+ * clean: a later sync succeeds, and does not write them. Only what the program stores there anew is written again.
+ * Called where the sync fails, where a later one copies, and at the end.
  */
 #include "supervise/image.h"
 
@@ -118,7 +118,8 @@ bool nv_lost_is(const struct nv_object *object, uint64_t offset, const uint8_t *
     uint64_t block = offset / NV_BLOCK_BYTES;
     size_t at = place_of(object, block);
 
-    return at < object->lost_count && object->lost[at].block == block && object->lost[at].hash == hash_of(bytes, length);
+    return at < object->lost_count && object->lost[at].block == block &&
+           object->lost[at].hash == hash_of(bytes, length);
 }
 
 bool nv_lost_still(struct nv_object *object, uint64_t offset)
