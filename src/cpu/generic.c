@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the table for CPUs that give a program no way to write lines back. Where it is in force, the memory of the
- * cpu-cache domain is bound to the page-cache engine, whose msync has the kernel do it.
+ * Owns the table for CPUs that give a program no way to write lines back. Where it is in force, no memory is of the
+ * cpu-cache domain (src/nvm/domain.c): it is of page-cache, whose msync has the kernel do it.
  */
 #include "src/cpu/cpu.h"
 

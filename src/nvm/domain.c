@@ -6,6 +6,7 @@
  */
 #include "src/nvm/domain.h"
 
+#include "src/cpu/cpu.h"
 #include "src/os/lines.h"
 
 #include <linux/magic.h>
@@ -217,7 +218,7 @@ static void decide_by_file(struct nv_segment *segment, const struct statx *file)
         decide(segment, NvrtlDomainPageCache, "DAX, but not mapped with MAP_SYNC: the file needs msync");
 }
 
-void nv_domain_find(struct nv_segment *segment)
+static void decide_by_system(struct nv_segment *segment)
 {
     struct statx file;
     const char *kind;
@@ -232,4 +233,15 @@ void nv_domain_find(struct nv_segment *segment)
         decide(segment, NvrtlDomainVolatile, "%s: it lives in memory", kind);
     else
         decide(segment, NvrtlDomainPageCache, "the path does not lead to the file (any more): msync is right for all");
+}
+
+void nv_domain_find(struct nv_segment *segment)
+{
+    decide_by_system(segment);
+    if (segment->domain != NvrtlDomainCpuCache || nv_cpu->write_back)
+        return;
+    size_t length = strlen(segment->reason);
+    segment->domain = NvrtlDomainPageCache;
+    (void)snprintf(segment->reason + length, sizeof(segment->reason) - length,
+                   "; but the CPU kernel in force writes no lines back: msync does");
 }

@@ -7,7 +7,7 @@
 
 /*
  * Sets segment->domain and ->reason from the rest of it. Never fails: where nothing can be known it is page-cache,
- * whose msync is right for every file.
+ * whose msync is right for every file; so it is in place of cpu-cache where the CPU lets no program write lines back.
  */
 void nv_domain_find(struct nv_segment *segment);
 

@@ -44,7 +44,7 @@ static NTSTATUS bind(struct nv_region *region, const struct nv_segment *segments
     while (i < 3 && !has_domain(segments, count, most_work_first[i]))
         i++;
     NVRTL_DOMAIN domain = most_work_first[i];
-    if (domain == NvrtlDomainPageCache || (domain == NvrtlDomainCpuCache && !nv_cpu->write_back))
+    if (domain == NvrtlDomainPageCache)
         return nv_bind_page_cache(region, segments, count);
     region->engine = engines[domain];
     region->context = NULL;

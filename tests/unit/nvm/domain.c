@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Every row of the domain table, on machines that are made up: what statx, statfs, mountinfo, smaps and sysfs say. */
 #include "src/nvm/domain.h"
+
+#include "src/cpu/cpu.h"
 #include "tests/support/memory.h"
 #include "tests/support/system.h"
 
@@ -38,6 +40,15 @@ static struct nv_segment segment_of(const char *path)
     strcpy(segment.path, path);
     return segment;
 }
+
+static void no_write_back(const void *address, size_t size_bytes)
+{
+    (void)address;
+    (void)size_bytes;
+}
+
+/* A CPU that writes lines back; those that cannot have a test of their own. */
+static const struct nv_cpu writing_lines = {.name = "test", .write_back = no_write_back};
 
 static NVRTL_DOMAIN domain_on(struct nv_segment *segment, const struct fake_file *files, const char *forced)
 {
@@ -171,13 +182,38 @@ static void forced(void **state)
     assert_string_equal(NvrtlDomainName((NVRTL_DOMAIN)-1), "unknown");
 }
 
+/* The kernel has to write lines back: a flush by no instruction at all would promise what it does not do. */
+static void cpu_without_write_back(void **state)
+{
+    (void)state;
+    const struct fake_file controller[] = {
+        SMAPS("sf"), {"/sys/dev/block/259:3/../persistence_domain", "memory_controller\n"}, {NULL, NULL}};
+    const struct fake_file cache[] = {
+        SMAPS("sf"), {"/sys/dev/block/259:3/../persistence_domain", "cpu_cache\n"}, {NULL, NULL}};
+    struct nv_segment segment = segment_of("/mnt/f");
+    regular_file(STATX_ATTR_DAX, EXT4_SUPER_MAGIC);
+    nv_cpu = &nv_cpu_generic;
+    assert_int_equal(domain_on(&segment, controller, NULL), NvrtlDomainPageCache);
+    assert_non_null(strstr(segment.reason, "memory_controller"));
+    assert_non_null(strstr(segment.reason, "msync"));
+    assert_int_equal(domain_on(&segment, cache, NULL), NvrtlDomainMemory); /* nothing has to be written back */
+    assert_int_equal(domain_on(&segment, nothing, "cpu-cache"), NvrtlDomainPageCache);
+    nv_cpu = &writing_lines;
+    assert_int_equal(domain_on(&segment, controller, NULL), NvrtlDomainCpuCache);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(files_on_a_disk), cmocka_unit_test(file_systems_in_memory),
-        cmocka_unit_test(memfd),           cmocka_unit_test(direct_access),
-        cmocka_unit_test(device_dax),      cmocka_unit_test(paths_that_lead_elsewhere),
+        cmocka_unit_test(cpu_without_write_back),
+        cmocka_unit_test(files_on_a_disk),
+        cmocka_unit_test(file_systems_in_memory),
+        cmocka_unit_test(memfd),
+        cmocka_unit_test(direct_access),
+        cmocka_unit_test(device_dax),
+        cmocka_unit_test(paths_that_lead_elsewhere),
         cmocka_unit_test(forced),
     };
+    nv_cpu = &writing_lines;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,6 @@
 /* What the constructor chooses by the environment, and what a token over several domains is bound to. */
 #include "src/nvm/seam.h"
 
-#include "src/cpu/cpu.h"
 #include "src/nvm/engines.h"
 #include "tests/support/memory.h"
 #include "tests/support/system.h"
@@ -35,17 +34,6 @@ static void mixed_domains(void **state)
     assert_ptr_equal(bound_to(M, C, V), &nv_engine_cpu_cache);
     assert_ptr_equal(bound_to(C, V, P), &nv_engine_page_cache);
     assert_ptr_equal(bound_to(P, M, C), &nv_engine_page_cache);
-}
-
-/* No instruction writes lines back: msync does. */
-static void cpu_without_write_back(void **state)
-{
-    (void)state;
-    const struct nv_cpu *before = nv_cpu;
-    nv_cpu = &nv_cpu_generic;
-    assert_ptr_equal(bound_to(NvrtlDomainCpuCache, NvrtlDomainCpuCache, NvrtlDomainCpuCache), &nv_engine_page_cache);
-    assert_ptr_equal(bound_to(NvrtlDomainMemory, NvrtlDomainMemory, NvrtlDomainMemory), &nv_engine_memory);
-    nv_cpu = before;
 }
 
 static char loaded[2][64];
@@ -174,11 +162,8 @@ static void verifier_missing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mixed_domains),
-        cmocka_unit_test(cpu_without_write_back),
-        cmocka_unit_test(not_verified),
-        cmocka_unit_test(verified),
-        cmocka_unit_test(verified_whatever_the_environment_says),
+        cmocka_unit_test(mixed_domains),    cmocka_unit_test(not_verified),
+        cmocka_unit_test(verified),         cmocka_unit_test(verified_whatever_the_environment_says),
         cmocka_unit_test(verifier_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
