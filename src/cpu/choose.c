@@ -19,7 +19,12 @@ const struct nv_cpu *const nv_cpu_list[] = {
     &nv_cpu_clflushopt,
     &nv_cpu_clflush,
 #elif defined(__aarch64__)
-    &nv_cpu_dc_cvap,
+    &nv_cpu_dc_cvap,      &nv_cpu_dc_cvap_zva,
+    &nv_cpu_dc_cvap_stnp, &nv_cpu_dc_cvac,
+    &nv_cpu_dc_cvac_zva,  &nv_cpu_dc_cvac_stnp,
+#elif defined(__powerpc64__)
+    &nv_cpu_dcbstps,
+    &nv_cpu_dcbst,
 #endif
     &nv_cpu_generic,
     NULL,
@@ -27,10 +32,16 @@ const struct nv_cpu *const nv_cpu_list[] = {
 
 const struct nv_cpu *nv_cpu = &nv_cpu_generic;
 
+static bool is_meant(const struct nv_cpu *cpu, const char *name)
+{
+    return name ? strcmp(cpu->name, name) == 0 : !cpu->only_forced;
+}
+
+/* The first that is supported, of those with the name, or, without a name, of those that may be chosen. */
 static const struct nv_cpu *best(const char *name)
 {
     for (const struct nv_cpu *const *entry = nv_cpu_list; *entry; entry++)
-        if ((!name || strcmp((*entry)->name, name) == 0) && (*entry)->supported())
+        if (is_meant(*entry, name) && (*entry)->supported())
             return *entry;
     return NULL;
 }

@@ -15,10 +15,12 @@
 struct nv_cpu {
     const char *name;
     const char *instruction; /* that writes a line back */
+    /* Why it is in force only when NVRTL_CPU names it; NULL: it may be chosen. */
+    const char *only_forced;
     bool (*supported)(void);
     /* Begin to write the lines of the range back to memory. NULL: no instruction of this CPU can, at user level. */
     void (*write_back)(const void *address, size_t size_bytes);
-    /* Likewise the lines of all ranges; none twice in a row. NULL where write_back is. */
+    /* Likewise the lines of all ranges; none twice in a row, as far as that is cheap. NULL where write_back is. */
     void (*write_back_ranges)(const NV_MEMORY_RANGE *ranges, size_t count);
     /* Wait for the write-backs and non-temporal stores of this thread. */
     void (*fence)(void);
@@ -30,7 +32,7 @@ struct nv_cpu {
 /* The table in force. Written once, by nv_cpu_choose. */
 extern const struct nv_cpu *nv_cpu;
 
-/* Every table of this build, best first; ends with NULL. */
+/* Every table of this build, the best first; ends with NULL. */
 extern const struct nv_cpu *const nv_cpu_list[];
 
 /* Puts the best supported table in force, or the one that NVRTL_CPU names. Called while the library is loaded. */
@@ -44,6 +46,13 @@ extern const struct nv_cpu nv_cpu_clwb;
 extern const struct nv_cpu nv_cpu_clflushopt;
 extern const struct nv_cpu nv_cpu_clflush;
 extern const struct nv_cpu nv_cpu_dc_cvap;
+extern const struct nv_cpu nv_cpu_dc_cvap_zva;
+extern const struct nv_cpu nv_cpu_dc_cvap_stnp;
+extern const struct nv_cpu nv_cpu_dc_cvac;
+extern const struct nv_cpu nv_cpu_dc_cvac_zva;
+extern const struct nv_cpu nv_cpu_dc_cvac_stnp;
+extern const struct nv_cpu nv_cpu_dcbstps;
+extern const struct nv_cpu nv_cpu_dcbst;
 extern const struct nv_cpu nv_cpu_generic;
 
 #endif

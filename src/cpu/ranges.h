@@ -30,12 +30,13 @@ struct nv_interval {
 };
 
 typedef void nv_write_back_line(uintptr_t line);
+typedef void nv_write_back_lines(uintptr_t low, uintptr_t high, uintptr_t line_bytes);
 
-NV_RANGES_INLINE struct nv_interval nv_ranges_lines(const NV_MEMORY_RANGE *range)
+NV_RANGES_INLINE struct nv_interval nv_ranges_lines(const NV_MEMORY_RANGE *range, uintptr_t line_bytes)
 {
     uintptr_t start = (uintptr_t)range->BaseAddress;
-    return (struct nv_interval){start & ~(NV_RANGES_LINE - 1),
-                                (start + range->Length + NV_RANGES_LINE - 1) & ~(NV_RANGES_LINE - 1)};
+    return (struct nv_interval){start & ~(line_bytes - 1),
+                                (start + range->Length + line_bytes - 1) & ~(line_bytes - 1)};
 }
 
 /* The lines of a range that are not among those just done, which they join. The range is not empty. */
@@ -54,7 +55,7 @@ NV_RANGES_INLINE void nv_ranges_each(struct nv_interval *done, const NV_MEMORY_R
 {
     if (range->Length == 0)
         return;
-    struct nv_interval lines = nv_ranges_take(done, nv_ranges_lines(range));
+    struct nv_interval lines = nv_ranges_take(done, nv_ranges_lines(range, NV_RANGES_LINE));
     for (uintptr_t at = lines.low; at < lines.high; at += NV_RANGES_LINE)
         line(at);
 }
@@ -78,7 +79,7 @@ NV_RANGES_INLINE void nv_ranges_near(struct nv_interval *done, const NV_MEMORY_R
     size_t listed = 0;
     for (size_t i = 0; i < count; i++) {
         if (__builtin_expect(ranges[i].Length - 1 < NV_RANGES_SHORT, 1))
-            listed += nv_ranges_list(list + listed, nv_ranges_take(done, nv_ranges_lines(&ranges[i])));
+            listed += nv_ranges_list(list + listed, nv_ranges_take(done, nv_ranges_lines(&ranges[i], NV_RANGES_LINE)));
         else
             nv_ranges_each(done, &ranges[i], line);
     }
@@ -100,6 +101,19 @@ NV_RANGES_INLINE void nv_ranges_walk(const NV_MEMORY_RANGE *ranges, size_t count
     }
     for (size_t i = 0; i < count; i++)
         nv_ranges_each(&done, &ranges[i], line);
+}
+
+/* For CPUs whose lines are of another size. */
+NV_RANGES_INLINE void nv_ranges_walk_lines(const NV_MEMORY_RANGE *ranges, size_t count, uintptr_t line_bytes,
+                                           nv_write_back_lines *write_back)
+{
+    struct nv_interval done = {0, 0};
+    for (size_t i = 0; i < count; i++) {
+        if (ranges[i].Length == 0)
+            continue;
+        struct nv_interval lines = nv_ranges_take(&done, nv_ranges_lines(&ranges[i], line_bytes));
+        write_back(lines.low, lines.high, line_bytes);
+    }
 }
 
 #endif

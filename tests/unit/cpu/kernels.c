@@ -22,6 +22,7 @@ static void for_each_kernel(kernel_test *test)
         if (!(*cpu)->supported())
             continue;
         test(*cpu);
+        print_message("kernel tested: %s\n", (*cpu)->name);
         tested++;
     }
     assert_true(tested > 0);
@@ -32,17 +33,20 @@ static unsigned char pattern(size_t i)
     return (unsigned char)(i * 167 + 13);
 }
 
-/* Every byte of [at, at + size) is the pattern, every other one is untouched. */
+static unsigned char wanted[ROOM];
+
+/* Every byte of [at, at + size) is the value, or with -1 the pattern; every other one is untouched. */
 static void expect(const char *room, const char *at, size_t size_bytes, int value)
 {
     size_t begin = (size_t)(at - room);
-    for (size_t i = 0; i < ROOM; i++) {
-        unsigned char wanted = 0xEE;
-        if (i >= begin && i < begin + size_bytes)
-            wanted = value < 0 ? pattern(i - begin) : (unsigned char)value;
-        if ((unsigned char)room[i] != wanted)
+    memset(wanted, 0xEE, ROOM);
+    for (size_t i = 0; i < size_bytes; i++)
+        wanted[begin + i] = value < 0 ? pattern(i) : (unsigned char)value;
+    if (memcmp(room, wanted, ROOM) == 0)
+        return;
+    for (size_t i = 0; i < ROOM; i++)
+        if ((unsigned char)room[i] != wanted[i])
             fail_msg("byte %zu of a range of %zu at %zu", i, size_bytes, begin);
-    }
 }
 
 /* Ranges that begin at the first byte of the room, or end at the last one: guard pages lie beyond. */
@@ -65,8 +69,8 @@ static void copies(const struct nv_cpu *cpu)
 {
     char *room = guarded_make(ROOM);
     char *source = guarded_make(ROOM);
-    for (size_t size_bytes = 0; size_bytes < SIZES; size_bytes += size_bytes < 140 ? 1 : 7)
-        for (size_t shift = 0; shift < LINE; shift += size_bytes < 20 ? 1 : 3)
+    for (size_t size_bytes = 0; size_bytes < SIZES; size_bytes++)
+        for (size_t shift = 0; shift < LINE; shift++)
             for (int at_end = 0; at_end < 2; at_end++)
                 copy_case(cpu, room, source, size_bytes, shift, at_end);
     guarded_end(source, ROOM);
@@ -77,15 +81,16 @@ static void fills(const struct nv_cpu *cpu)
 {
     char *room = guarded_make(ROOM);
     for (size_t size_bytes = 0; size_bytes < SIZES; size_bytes++)
-        for (size_t shift = 0; shift < LINE; shift += size_bytes < 20 ? 1 : 3) {
-            memset(room, 0xEE, ROOM);
-            cpu->fill(room + shift, 0x5A, size_bytes);
-            cpu->fence();
-            expect(room, room + shift, size_bytes, 0x5A);
-            memset(room, 0xEE, ROOM);
-            cpu->fill(room + ROOM - size_bytes - shift, 0xFF, size_bytes);
-            expect(room, room + ROOM - size_bytes - shift, size_bytes, 0xFF);
-        }
+        for (size_t shift = 0; shift < LINE; shift++)
+            for (int value = 0; value < 256; value += 0x5A * 2) {
+                memset(room, 0xEE, ROOM);
+                cpu->fill(room + shift, (uint8_t)value, size_bytes);
+                cpu->fence();
+                expect(room, room + shift, size_bytes, value);
+                memset(room, 0xEE, ROOM);
+                cpu->fill(room + ROOM - size_bytes - shift, (uint8_t)value, size_bytes);
+                expect(room, room + ROOM - size_bytes - shift, size_bytes, value);
+            }
     guarded_end(room, ROOM);
 }
 
@@ -109,17 +114,20 @@ static void large_fills(const struct nv_cpu *cpu)
     guarded_end(room, ROOM);
 }
 
+/* Both directions, each size, each distance; where the destination lies in its line goes along with them. */
 static void overlaps(const struct nv_cpu *cpu)
 {
-    char room[1024];
-    char wanted[1024];
-    for (int distance = -130; distance <= 130; distance++)
-        for (size_t size_bytes = 0; size_bytes < 260; size_bytes += 13) {
+    enum { REACH = 320 };
+    char room[4 * REACH] __attribute__((aligned(LINE)));
+    char moved[sizeof(room)];
+    for (int distance = -REACH; distance <= REACH; distance++)
+        for (size_t size_bytes = 0; size_bytes < SIZES; size_bytes++) {
+            size_t from = REACH + (size_bytes * 5 + (size_t)(distance + REACH) / 7) % LINE;
             for (size_t i = 0; i < sizeof(room); i++)
-                wanted[i] = room[i] = (char)pattern(i);
-            memmove(wanted + 300 + distance, wanted + 300, size_bytes);
-            cpu->copy(room + 300 + distance, room + 300, size_bytes);
-            assert_memory_equal(room, wanted, sizeof(room));
+                moved[i] = room[i] = (char)pattern(i);
+            memmove(moved + from + distance, moved + from, size_bytes);
+            cpu->copy(room + from + distance, room + from, size_bytes);
+            assert_memory_equal(room, moved, sizeof(room));
         }
 }
 
@@ -175,36 +183,50 @@ TEST_EACH(overlaps)
 TEST_EACH(large_copies)
 TEST_EACH(write_backs)
 
+static const struct nv_cpu *forced_by(const char *name)
+{
+    const struct fake_file environment[] = {{"NVRTL_CPU", name}, {NULL, NULL}};
+    system_begin();
+    system_now.environment = environment;
+    nv_cpu_choose();
+    system_end();
+    return nv_cpu;
+}
+
 /* NVRTL_CPU forces any supported kernel; an unknown or unsupported name changes nothing. */
 static void forced(void **state)
 {
     (void)state;
-    struct fake_file environment[] = {{"NVRTL_CPU", NULL}, {NULL, NULL}};
-    system_begin();
-    system_now.environment = environment;
-    for (const struct nv_cpu *const *cpu = nv_cpu_list; *cpu; cpu++) {
-        environment[0].text = (*cpu)->name;
-        nv_cpu_choose();
-        if ((*cpu)->supported())
-            assert_ptr_equal(nv_cpu, *cpu);
-        else
-            assert_ptr_not_equal(nv_cpu, *cpu);
-    }
-    environment[0].text = "no such kernel";
-    nv_cpu_choose();
-    const struct nv_cpu *best = nv_cpu;
-    environment[0].text = NULL;
-    nv_cpu_choose();
-    assert_ptr_equal(nv_cpu, best);
-    system_end();
+    const struct nv_cpu *best = forced_by(NULL);
+    for (const struct nv_cpu *const *cpu = nv_cpu_list; *cpu; cpu++)
+        assert_ptr_equal(forced_by((*cpu)->name), (*cpu)->supported() ? *cpu : best);
+    assert_ptr_equal(forced_by("no such kernel"), best);
+    assert_ptr_equal(forced_by(NULL), best);
+}
+
+/* The first that is supported and promises what it does; every CPU has one, if only generic. */
+static void chosen(void **state)
+{
+    (void)state;
+    const struct nv_cpu *best = forced_by(NULL);
+    assert_true(best->supported());
+    assert_null(best->only_forced);
+    for (const struct nv_cpu *const *cpu = nv_cpu_list; *cpu != best; cpu++)
+        assert_true((*cpu)->only_forced || !(*cpu)->supported());
+    print_message("kernel in force: %s\n", best->name);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_copies),   cmocka_unit_test(each_fills),        cmocka_unit_test(each_large_fills),
-        cmocka_unit_test(each_overlaps), cmocka_unit_test(each_large_copies), cmocka_unit_test(each_write_backs),
+        cmocka_unit_test(each_copies),
+        cmocka_unit_test(each_fills),
+        cmocka_unit_test(each_large_fills),
+        cmocka_unit_test(each_overlaps),
+        cmocka_unit_test(each_large_copies),
+        cmocka_unit_test(each_write_backs),
         cmocka_unit_test(forced),
+        cmocka_unit_test(chosen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
