@@ -496,8 +496,8 @@ NVRTL_API NTSTATUS NTAPI ZwCreateSection(PHANDLE SectionHandle, ACCESS_MASK Desi
  * RtlGetNonVolatileToken takes if it may be written. On persistent memory it is mapped with MAP_SYNC.
  *
  * *BaseAddress NULL: anywhere. *SectionOffset (NULL: 0) and *BaseAddress are multiples of 64 KiB; *ViewSize 0 means to
- * the section's end. All three are set to what was mapped; *ViewSize to whole pages. ViewUnmap takes the view from a
- * child of fork(), ViewShare leaves it there. ZeroBits, CommitSize and AllocationType may be anything that Windows
+ * the section's end. All three are set to what was mapped; *ViewSize to whole pages. A child of fork() has the view,
+ * whatever InheritDisposition says: it is a copy of this process, and no new one. ZeroBits, CommitSize and AllocationType may be anything that Windows
  * takes there, and change nothing.
  *
  * STATUS_SUCCESS                  the view is there, until NtUnmapViewOfSection.

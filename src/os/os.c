@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,11 +78,16 @@ static int os_statfs(const char *path, struct statfs *answer)
     return (int)outcome(syscall(SYS_statfs, path, answer), saved);
 }
 
+size_t nv_os_page_bytes(void)
+{
+    return getauxval(AT_PAGESZ);
+}
+
 /* msync of the pages that the range touches. */
 static int sync_pages(void *start, size_t size_bytes, int flags)
 {
     int saved = errno;
-    uintptr_t before = (uintptr_t)start & (getauxval(AT_PAGESZ) - 1);
+    uintptr_t before = (uintptr_t)start & (nv_os_page_bytes() - 1);
     return (int)outcome(syscall(SYS_msync, (char *)start - before, size_bytes + before, flags), saved);
 }
 
@@ -141,6 +147,52 @@ static int os_alive(int descriptor)
     if (result == -EBADF)
         result = outcome(syscall(SYS_pwrite64, descriptor, "", (size_t)0, (off_t)0), saved);
     return result == -EISDIR ? open_again(descriptor) : (int)result;
+}
+
+static int os_unread(int pipe)
+{
+    int saved = errno, unread_bytes = 0;
+    int error = (int)outcome(syscall(SYS_ioctl, pipe, FIONREAD, &unread_bytes), saved);
+    return error < 0 ? error : unread_bytes;
+}
+
+/* A signal ends the time. */
+static int os_await_hangup(int pipe, int timeout_ms)
+{
+    int saved = errno;
+    struct pollfd end = {.fd = pipe};
+    struct timespec timeout = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000L};
+    long result = outcome(syscall(SYS_ppoll, &end, (nfds_t)1, &timeout, NULL, (size_t)0), saved);
+    return result == -EINTR ? 0 : (int)result;
+}
+
+static int os_drain_terminal(int terminal)
+{
+    int saved = errno;
+    return (int)outcome(syscall(SYS_ioctl, terminal, TCSBRK, 1), saved);
+}
+
+static intptr_t os_map(uintptr_t start, size_t size_bytes, int protection, int flags, int descriptor, uint64_t offset)
+{
+    int saved = errno;
+    return outcome(syscall(SYS_mmap, start, size_bytes, protection, flags, descriptor, offset), saved);
+}
+
+static int os_unmap(uintptr_t start, size_t size_bytes)
+{
+    int saved = errno;
+    return (int)outcome(syscall(SYS_munmap, start, size_bytes), saved);
+}
+
+static int os_memory_file(uint64_t size_bytes)
+{
+    int saved = errno;
+    int descriptor = (int)outcome(syscall(SYS_memfd_create, "section", MFD_CLOEXEC), saved);
+    int error = descriptor < 0 ? 0 : (int)outcome(syscall(SYS_ftruncate, descriptor, size_bytes), saved);
+    if (error == 0)
+        return descriptor;
+    os_close(descriptor);
+    return error;
 }
 
 /* MS_ASYNC writes nothing on Linux; all it does is to see whether the pages are mapped. */
@@ -340,6 +392,12 @@ const struct nv_os nv_os_linux = {
     .write_back = os_write_back,
     .drop_pages = os_drop_pages,
     .alive = os_alive,
+    .unread = os_unread,
+    .await_hangup = os_await_hangup,
+    .drain_terminal = os_drain_terminal,
+    .map = os_map,
+    .unmap = os_unmap,
+    .memory_file = os_memory_file,
     .check_mapped = os_check_mapped,
     .reserve = os_reserve,
     .resize = os_resize,

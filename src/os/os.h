@@ -49,10 +49,17 @@ struct nv_os {
     int (*write_back)(int descriptor);                   /* hands the file's data to the device, and no more */
     int (*drop_pages)(int descriptor);                   /* takes the file's clean pages out of the page cache */
     int (*alive)(int descriptor);                        /* 0, or why nothing can be read or written any more */
+    int (*unread)(int pipe);                             /* bytes that its reader has yet to read */
+    int (*await_hangup)(int pipe, int timeout_ms);       /* 1: its other end is closed; 0: not in this time */
+    int (*drain_terminal)(int terminal);                 /* waits until all output is sent */
     int (*check_mapped)(void *start, size_t size_bytes); /* -ENOMEM where a page is not mapped */
-    void *(*reserve)(size_t size_bytes);                 /* zeroed address space, touched on use; NULL on failure */
-    void *(*resize)(void *memory, size_t size_bytes);    /* realloc; what it gives is freed with free() */
-    void *(*load)(const char *library);                  /* dlopen; NULL on failure, and in a static program */
+    /* mmap, whose address is returned; or a negative errno, which no address is. */
+    intptr_t (*map)(uintptr_t start, size_t size_bytes, int protection, int flags, int descriptor, uint64_t offset);
+    int (*unmap)(uintptr_t start, size_t size_bytes);
+    int (*memory_file)(uint64_t size_bytes);          /* a file of zeros without a name; returns a descriptor */
+    void *(*reserve)(size_t size_bytes);              /* zeroed address space, touched on use; NULL on failure */
+    void *(*resize)(void *memory, size_t size_bytes); /* realloc; what it gives is freed with free() */
+    void *(*load)(const char *library);               /* dlopen; NULL on failure, and in a static program */
     void *(*symbol)(void *library, const char *name);
     const char *(*environment)(const char *name); /* NULL when unset, or when the program is privileged */
     int (*supervisor)(unsigned what);             /* enum nv_os_wish; -EINVAL: nobody supervises this program */
@@ -95,6 +102,9 @@ extern const struct nv_os *nv_os;
 
 /* The table that calls the system; what a test's table hands on to. */
 extern const struct nv_os nv_os_linux;
+
+/* What mappings consist of, in bytes. */
+size_t nv_os_page_bytes(void);
 
 /* The status that stands for a failed flush: a negative errno as nv_os gives it. */
 NTSTATUS nv_os_status(int error);

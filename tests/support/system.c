@@ -163,6 +163,41 @@ static int system_alive(int descriptor)
     return system_now.gone ? -system_now.gone : nv_os_linux.alive(descriptor);
 }
 
+static int system_unread(int pipe)
+{
+    return fails() ? -system_now.error : nv_os_linux.unread(pipe);
+}
+
+static int system_await_hangup(int pipe, int timeout_ms)
+{
+    return fails() ? -system_now.error : nv_os_linux.await_hangup(pipe, timeout_ms);
+}
+
+static int system_drain_terminal(int terminal)
+{
+    return fails() ? -system_now.error : nv_os_linux.drain_terminal(terminal);
+}
+
+static intptr_t system_map(uintptr_t start, size_t size_bytes, int protection, int flags, int descriptor,
+                           uint64_t offset)
+{
+    return fails() ? -system_now.error : nv_os_linux.map(start, size_bytes, protection, flags, descriptor, offset);
+}
+
+static int system_unmap(uintptr_t start, size_t size_bytes)
+{
+    return nv_os_linux.unmap(start, size_bytes);
+}
+
+static int system_memory_file(uint64_t size_bytes)
+{
+    if (fails())
+        return -system_now.error;
+    int descriptor = nv_os_linux.memory_file(size_bytes);
+    system_now.open_now += descriptor >= 0;
+    return descriptor;
+}
+
 static int system_check_mapped(void *start, size_t size_bytes)
 {
     return fails() ? -system_now.error : nv_os_linux.check_mapped(start, size_bytes);
@@ -212,6 +247,12 @@ static const struct nv_os table = {
     .write_back = system_write_back,
     .drop_pages = system_drop_pages,
     .alive = system_alive,
+    .unread = system_unread,
+    .await_hangup = system_await_hangup,
+    .drain_terminal = system_drain_terminal,
+    .map = system_map,
+    .unmap = system_unmap,
+    .memory_file = system_memory_file,
     .check_mapped = system_check_mapped,
     .reserve = system_reserve,
     .resize = system_resize,
