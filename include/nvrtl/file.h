@@ -346,6 +346,18 @@ NVRTL_API NTSTATUS NTAPI NtFlushBuffersFileEx(HANDLE FileHandle, ULONG Flags, PV
 NVRTL_API NTSTATUS NTAPI ZwFlushBuffersFileEx(HANDLE FileHandle, ULONG Flags, PVOID Parameters, ULONG ParametersSize,
                                               PIO_STATUS_BLOCK IoStatusBlock);
 
+/*
+ * Take a file out of its failed state, for all its handles and tokens: the program has written the data again, or does
+ * not need it. For a handle of a volume: the volume, and every file of it.
+ *
+ * STATUS_SUCCESS               no failure of the file is remembered now.
+ * STATUS_INVALID_HANDLE        no live handle.
+ * STATUS_OBJECT_TYPE_MISMATCH  not the handle of a file.
+ *
+ * Source: nvrtl's own. See NvrtlForgetFailure.
+ */
+NVRTL_API NTSTATUS NTAPI NvrtlForgetFileFailure(HANDLE FileHandle);
+
 /* -- information -- */
 
 typedef enum _FILE_INFORMATION_CLASS {

@@ -9,6 +9,7 @@ static nv_request_function *const serve[IRP_MJ_MAXIMUM_FUNCTION + 1] = {
     [IRP_MJ_CREATE] = nv_driver_create,
     [IRP_MJ_CLEANUP] = nv_driver_cleanup,
     [IRP_MJ_CLOSE] = nv_driver_close,
+    [IRP_MJ_FLUSH_BUFFERS] = nv_driver_flush,
 };
 
 NTSTATUS nv_driver_serve(struct nv_request *request)

@@ -3,6 +3,7 @@
 #ifndef NV_IO_DRIVER_H
 #define NV_IO_DRIVER_H
 
+#include "src/io/file.h"
 #include "src/io/path.h"
 #include "src/io/request.h"
 
@@ -11,6 +12,10 @@
 NTSTATUS nv_driver_create(struct nv_request *request);
 NTSTATUS nv_driver_cleanup(struct nv_request *request);
 NTSTATUS nv_driver_close(struct nv_request *request);
+NTSTATUS nv_driver_flush(struct nv_request *request);
+
+/* Whether files of this kind take this IRP_MN_* of a flush. */
+bool nv_flush_is_for(enum nv_file_kind kind, UCHAR minor);
 
 /*
  * The path at which the file is open: the one that the kernel knows it by, if that still leads to it. A negative errno.

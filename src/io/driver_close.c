@@ -11,11 +11,6 @@
 #include <nvrtl/status.h>
 #include <stdio.h>
 
-static bool is_same(const struct statx *a, const struct statx *b)
-{
-    return a->stx_ino == b->stx_ino && a->stx_dev_major == b->stx_dev_major && a->stx_dev_minor == b->stx_dev_minor;
-}
-
 int nv_driver_path(const struct nv_file *file, char path[NV_PATH_BYTES])
 {
     char link[32];
@@ -30,7 +25,7 @@ int nv_driver_path(const struct nv_file *file, char path[NV_PATH_BYTES])
         error = nv_os->statx_at(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_INO, &found);
     if (error < 0)
         return error;
-    return is_same(&ours, &found) ? 0 : -ENOENT;
+    return nv_os_is_same_file(&ours, &found) ? 0 : -ENOENT;
 }
 
 int nv_driver_unlink(struct nv_file *file)

@@ -2,6 +2,7 @@
 /* Owns what is done around fork(), so that handles live on in the child. Called by libc. */
 #include "src/io/fcb.h"
 #include "src/io/object.h"
+#include "src/io/view.h"
 #include "src/io/volume.h"
 
 #include <pthread.h>
@@ -11,12 +12,14 @@ static void before(void)
 {
     nv_volume_before_fork();
     nv_fcb_before_fork();
+    nv_view_before_fork();
     nv_object_before_fork();
 }
 
 static void after(bool in_child)
 {
     nv_object_after_fork(in_child);
+    nv_view_after_fork();
     nv_fcb_after_fork();
     nv_volume_after_fork();
 }

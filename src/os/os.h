@@ -103,6 +103,11 @@ extern const struct nv_os *nv_os;
 /* The table that calls the system; what a test's table hands on to. */
 extern const struct nv_os nv_os_linux;
 
+static inline bool nv_os_is_same_file(const struct statx *a, const struct statx *b)
+{
+    return a->stx_ino == b->stx_ino && a->stx_dev_major == b->stx_dev_major && a->stx_dev_minor == b->stx_dev_minor;
+}
+
 /* What mappings consist of, in bytes. */
 size_t nv_os_page_bytes(void);
 
