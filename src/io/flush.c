@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns NtFlushBuffersFile and its kin: checks, then one request to the file's volume. Called by programs and filters. */
+/* Owns NtFlushBuffersFile and its kin: checks, then a request to the volume. Called by programs and filters. */
 #include "src/io/driver.h"
 #include "src/io/entry.h"
 #include "src/io/irql.h"
