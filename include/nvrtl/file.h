@@ -509,8 +509,8 @@ NVRTL_API NTSTATUS NTAPI ZwCreateSection(PHANDLE SectionHandle, ACCESS_MASK Desi
  *
  * *BaseAddress NULL: anywhere. *SectionOffset (NULL: 0) and *BaseAddress are multiples of 64 KiB; *ViewSize 0 means to
  * the section's end. All three are set to what was mapped; *ViewSize to whole pages. A child of fork() has the view,
- * whatever InheritDisposition says: it is a copy of this process, and no new one. ZeroBits, CommitSize and AllocationType may be anything that Windows
- * takes there, and change nothing.
+ * whatever InheritDisposition says: it is a copy of this process, and no new one. ZeroBits, CommitSize and
+ * AllocationType may be anything that Windows takes there, and change nothing.
  *
  * STATUS_SUCCESS                  the view is there, until NtUnmapViewOfSection.
  * STATUS_ACCESS_VIOLATION         a pointer that may not be read or written.
