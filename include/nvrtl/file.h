@@ -289,6 +289,64 @@ NVRTL_API NTSTATUS NTAPI ZwClose(HANDLE Handle);
 NVRTL_API NTSTATUS NTAPI NtWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout);
 NVRTL_API NTSTATUS NTAPI ZwWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout);
 
+/* -- reading and writing -- */
+
+/*
+ * Read up to Length bytes, from *ByteOffset on. A synchronous handle takes ByteOffset NULL, too, or its low half
+ * FILE_USE_FILE_POINTER_POSITION (high half -1): from its position on, which every request moves behind what it read or
+ * wrote. A pipe or terminal has no offsets: what is given is not looked at, and a read waits for data and returns what
+ * there is. The request is done on return, whatever the handle: Event is NULL, or would have to be that of an event, of
+ * which there are none with handles; ApcRoutine is NULL; ApcContext and Key have no effect.
+ *
+ * The handle is checked first, then its access, the pointers, and the rest. IoStatusBlock is written when the request
+ * was made: Status as returned, and Information the number of bytes.
+ *
+ * STATUS_SUCCESS                 Information bytes were read: fewer than Length at the end of the file only.
+ * STATUS_END_OF_FILE             *ByteOffset is at the end of the file or beyond, and Length is not 0.
+ * STATUS_INVALID_HANDLE          no live handle (of FileHandle or Event).
+ * STATUS_OBJECT_TYPE_MISMATCH    not the handle of a file; or Event is one of something else than an event.
+ * STATUS_ACCESS_DENIED           the handle was opened without FILE_READ_DATA.
+ * STATUS_ACCESS_VIOLATION        a pointer that may not be read or written.
+ * STATUS_NOT_SUPPORTED           ApcRoutine.
+ * STATUS_INVALID_PARAMETER       an offset below 0; no offset, for a handle that is not synchronous; or, for
+ *                                FILE_NO_INTERMEDIATE_BUFFERING, an offset or length that is no multiple of 512, or a
+ *                                buffer, offset or length that is not as the device wants it.
+ * STATUS_INVALID_DEVICE_REQUEST  a folder or a volume.
+ * STATUS_PIPE_BROKEN             nobody has the other end of the pipe open any more, and all was read.
+ * Other failures                 of the system (STATUS_IO_DEVICE_ERROR, STATUS_VOLUME_DISMOUNTED, ...).
+ *
+ * Source: Microsoft Learn, "NtReadFile function (ntifs.h)".
+ */
+NVRTL_API NTSTATUS NTAPI NtReadFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
+                                    PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer, ULONG Length,
+                                    PLARGE_INTEGER ByteOffset, ULONG *Key);
+NVRTL_API NTSTATUS NTAPI ZwReadFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
+                                    PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer, ULONG Length,
+                                    PLARGE_INTEGER ByteOffset, ULONG *Key);
+
+/*
+ * Write Length bytes, to *ByteOffset on; the rest as NtReadFile. The low half FILE_WRITE_TO_END_OF_FILE (high half -1)
+ * means behind the end of the file, wherever that is by then; so does every offset for a handle that has
+ * FILE_APPEND_DATA and not FILE_WRITE_DATA. Nothing is durable by it, unless the handle has FILE_WRITE_THROUGH.
+ *
+ * STATUS_SUCCESS              all bytes were written.
+ * STATUS_ACCESS_DENIED        the handle has neither FILE_WRITE_DATA nor FILE_APPEND_DATA; or the descriptor that it
+ *                             was made from cannot write.
+ * STATUS_INVALID_USER_BUFFER  Buffer may not be read. Some of it may have been written.
+ * STATUS_DISK_FULL            no room is left, or the user's share of it. Information says how much was written.
+ * STATUS_FILE_TOO_LARGE       for the file system, or the program's limit.
+ * STATUS_PIPE_BROKEN          nobody has the other end of the pipe open any more. No signal is sent.
+ * Other statuses              as NtReadFile; and with FILE_WRITE_THROUGH those of a flush.
+ *
+ * Source: Microsoft Learn, "NtWriteFile function (ntifs.h)".
+ */
+NVRTL_API NTSTATUS NTAPI NtWriteFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
+                                     PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer, ULONG Length,
+                                     PLARGE_INTEGER ByteOffset, ULONG *Key);
+NVRTL_API NTSTATUS NTAPI ZwWriteFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
+                                     PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer, ULONG Length,
+                                     PLARGE_INTEGER ByteOffset, ULONG *Key);
+
 /* -- flushing -- */
 
 /* Flags of NtFlushBuffersFileEx, one at a time; 0 is what NtFlushBuffersFile does. Not the numbers of IRP_MN_*. */
@@ -440,6 +498,92 @@ typedef struct _FILE_FS_ATTRIBUTE_INFORMATION {
 #define FILE_SUPPORTS_SPARSE_FILES 0x00000040
 #define FILE_READ_ONLY_VOLUME 0x00080000
 #define FILE_DAX_VOLUME 0x20000000
+
+/*
+ * Ask about a file. FileInformation, of Length bytes, gets the structure of the class:
+ *
+ *   FileBasicInformation     times, and FILE_ATTRIBUTE_READONLY if nobody may write; needs FILE_READ_ATTRIBUTES
+ *   FileStandardInformation  size, room, links, whether it is to be deleted, whether it is a folder
+ *   FileInternalInformation  the inode
+ *   FileAccessInformation    what the handle may be used for
+ *   FilePositionInformation  its position; needs FILE_READ_DATA or FILE_WRITE_DATA
+ *   FileModeInformation      those of its options that say how requests are made
+ *
+ * The class is checked first, then Length, the pointers, the handle and its access. IoStatusBlock is written when the
+ * request was made; Information is the number of bytes in FileInformation.
+ *
+ * STATUS_SUCCESS                FileInformation is filled.
+ * STATUS_INVALID_INFO_CLASS     none of these.
+ * STATUS_INFO_LENGTH_MISMATCH   Length is less than the structure.
+ * STATUS_ACCESS_VIOLATION       IoStatusBlock or FileInformation is NULL or may not be written.
+ * STATUS_DATATYPE_MISALIGNMENT  one of them is no multiple of 4.
+ * STATUS_INVALID_HANDLE         no live handle.
+ * STATUS_OBJECT_TYPE_MISMATCH   not the handle of a file.
+ * STATUS_ACCESS_DENIED          the handle lacks the access.
+ * Other failures                of the system.
+ *
+ * Source: Microsoft Learn, "NtQueryInformationFile function (ntifs.h)".
+ */
+NVRTL_API NTSTATUS NTAPI NtQueryInformationFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock,
+                                                PVOID FileInformation, ULONG Length,
+                                                FILE_INFORMATION_CLASS FileInformationClass);
+NVRTL_API NTSTATUS NTAPI ZwQueryInformationFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock,
+                                                PVOID FileInformation, ULONG Length,
+                                                FILE_INFORMATION_CLASS FileInformationClass);
+
+/*
+ * Change something of a file, or of its handle:
+ *
+ *   FileBasicInformation        LastAccessTime, LastWriteTime (0, -1, -2: as they are), and FILE_ATTRIBUTE_READONLY
+ *                               (FileAttributes 0: as it is); the rest has no effect. Needs FILE_WRITE_ATTRIBUTES
+ *   FileRenameInformation       a new name: a full one, one relative to RootDirectory, or one without any separator, in
+ *                               the same folder. Needs DELETE
+ *   FileDispositionInformation  whether the file goes with its last handle in this process. Needs DELETE
+ *   FilePositionInformation     the position of the handle; needs FILE_READ_DATA or FILE_WRITE_DATA
+ *   FileModeInformation         FILE_WRITE_THROUGH, on or off; FILE_SEQUENTIAL_ONLY has no effect
+ *   FileAllocationInformation   room for so many bytes, or fewer bytes; needs FILE_WRITE_DATA
+ *   FileEndOfFileInformation    the size; needs FILE_WRITE_DATA
+ *
+ * Nothing is durable by it: the first flush behind it makes the new name, or size, so. The statuses are those of
+ * NtQueryInformationFile, where FileInformation is read instead of written, and:
+ *
+ * STATUS_INVALID_PARAMETER       a time, offset or size below 0; unknown attributes or modes; FILE_ATTRIBUTE_DIRECTORY
+ *                                of what is none; a synchronous handle that would be no more, or the other way round; a
+ *                                position without intermediate buffering that is no multiple of 512; the size of what
+ *                                is no file; the name of a volume; FileNameLength beyond Length.
+ * STATUS_ACCESS_DENIED           the permissions do not allow it; or a renamed file would replace one that is open by a
+ *                                handle, that nobody may write to, or a folder.
+ * STATUS_OBJECT_NAME_COLLISION   a renamed file would replace one, without ReplaceIfExists.
+ * STATUS_NOT_SAME_DEVICE         a file cannot be renamed into another file system.
+ * STATUS_CANNOT_DELETE           a volume, a file that nobody may write to, or one that has no name any more.
+ * STATUS_DIRECTORY_NOT_EMPTY     a folder that is to be deleted.
+ * STATUS_DISK_FULL               there is no such room.
+ * Statuses of names              as NtCreateFile.
+ *
+ * Source: Microsoft Learn, "NtSetInformationFile function (ntifs.h)".
+ */
+NVRTL_API NTSTATUS NTAPI NtSetInformationFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock, PVOID FileInformation,
+                                              ULONG Length, FILE_INFORMATION_CLASS FileInformationClass);
+NVRTL_API NTSTATUS NTAPI ZwSetInformationFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock, PVOID FileInformation,
+                                              ULONG Length, FILE_INFORMATION_CLASS FileInformationClass);
+
+/*
+ * Ask about the file system that a file is in. The one class is FileFsAttributeInformation: FILE_DAX_VOLUME tells that
+ * the file, or with the mount option dax every file, is mapped without a page cache; FILE_READ_ONLY_VOLUME that it is
+ * mounted for reading only. FileSystemName is Linux's: "ext4", "xfs".
+ *
+ * The checks and statuses are those of NtQueryInformationFile, and:
+ *
+ * STATUS_BUFFER_OVERFLOW  there is no room for all of the name: FileSystemNameLength bytes of it are there.
+ *
+ * Source: Microsoft Learn, "NtQueryVolumeInformationFile function (ntifs.h)".
+ */
+NVRTL_API NTSTATUS NTAPI NtQueryVolumeInformationFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock,
+                                                      PVOID FsInformation, ULONG Length,
+                                                      FS_INFORMATION_CLASS FsInformationClass);
+NVRTL_API NTSTATUS NTAPI ZwQueryVolumeInformationFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock,
+                                                      PVOID FsInformation, ULONG Length,
+                                                      FS_INFORMATION_CLASS FsInformationClass);
 
 /* -- sections -- */
 

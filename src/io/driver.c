@@ -7,6 +7,11 @@
 
 static nv_request_function *const serve[IRP_MJ_MAXIMUM_FUNCTION + 1] = {
     [IRP_MJ_CREATE] = nv_driver_create,
+    [IRP_MJ_READ] = nv_driver_read,
+    [IRP_MJ_WRITE] = nv_driver_write,
+    [IRP_MJ_QUERY_INFORMATION] = nv_driver_query_information,
+    [IRP_MJ_SET_INFORMATION] = nv_driver_set_information,
+    [IRP_MJ_QUERY_VOLUME_INFORMATION] = nv_driver_query_volume_information,
     [IRP_MJ_CLEANUP] = nv_driver_cleanup,
     [IRP_MJ_CLOSE] = nv_driver_close,
     [IRP_MJ_FLUSH_BUFFERS] = nv_driver_flush,

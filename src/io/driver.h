@@ -12,6 +12,11 @@
 NTSTATUS nv_driver_create(struct nv_request *request);
 NTSTATUS nv_driver_cleanup(struct nv_request *request);
 NTSTATUS nv_driver_close(struct nv_request *request);
+NTSTATUS nv_driver_read(struct nv_request *request);
+NTSTATUS nv_driver_write(struct nv_request *request);
+NTSTATUS nv_driver_query_information(struct nv_request *request);
+NTSTATUS nv_driver_set_information(struct nv_request *request);
+NTSTATUS nv_driver_query_volume_information(struct nv_request *request);
 NTSTATUS nv_driver_flush(struct nv_request *request);
 
 /* Whether files of this kind take this IRP_MN_* of a flush. */
@@ -24,5 +29,8 @@ int nv_driver_path(const struct nv_file *file, char path[NV_PATH_BYTES]);
 
 /* Takes that name away. A negative errno. */
 int nv_driver_unlink(struct nv_file *file);
+
+/* Serves IRP_MJ_SET_INFORMATION with FileRenameInformation. */
+NTSTATUS nv_driver_rename(struct nv_request *request);
 
 #endif

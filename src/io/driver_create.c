@@ -115,10 +115,7 @@ static int flags_of(const struct attempt *attempt)
 {
     bool reads = attempt->access & READS;
     bool writes = (attempt->access & WRITES) || attempt->disposition->empties;
-    int flags = writes ? (reads ? O_RDWR : O_WRONLY) : reads ? O_RDONLY : O_PATH;
-    if (attempt->options & FILE_WRITE_THROUGH && flags != O_PATH)
-        flags |= O_DSYNC;
-    return flags;
+    return writes ? (reads ? O_RDWR : O_WRONLY) : reads ? O_RDONLY : O_PATH;
 }
 
 /* A folder is never opened for writing on Linux: whether things may be put into it is asked. */
@@ -203,6 +200,13 @@ static enum nv_file_kind kind_of(const struct statx *facts, int descriptor)
     return NV_FILE_OTHER;
 }
 
+/* Of the devices, those that are no terminals are taken to have offsets. */
+static bool is_stream(const struct nv_file *file, const struct statx *facts)
+{
+    return file->kind == NV_FILE_PIPE || file->kind == NV_FILE_TERMINAL ||
+           (file->kind == NV_FILE_OTHER && !S_ISBLK(facts->stx_mode) && !S_ISCHR(facts->stx_mode));
+}
+
 static bool can_be_flushed(const struct nv_file *file, const struct statx *facts)
 {
     return file->kind == NV_FILE_DATA || file->kind == NV_FILE_DIRECTORY || file->kind == NV_FILE_VOLUME ||
@@ -242,6 +246,7 @@ static NTSTATUS take_over(struct nv_file *file, int descriptor, ACCESS_MASK acce
     file->shown.DeviceObject = volume->shown;
     file->writable = !(flags & O_PATH) && (flags & O_ACCMODE) != O_RDONLY;
     file->is_direct = flags & O_DIRECT;
+    file->is_stream = is_stream(file, &facts);
     return join(file, &facts);
 }
 

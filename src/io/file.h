@@ -24,10 +24,11 @@ struct nv_file {
     struct nv_fcb *fcb;         /* shared with other handles of the file; NULL until the driver has opened it */
     int descriptor;             /* -1 until then */
     WCHAR *name;                /* what shown.FileName was made in */
-    ULONG options;
+    _Atomic ULONG options;      /* FileModeInformation changes some */
     USHORT share;
     bool is_counted; /* in the fcb, until its handle is closed */
     bool is_direct;  /* O_DIRECT */
+    bool is_stream;  /* has no offsets */
     bool writable;   /* the descriptor is: the file system cannot be mounted for reading only while it is open */
     /*
      * The name is durable when name_durable is 1 more than names_given: how often this object gave the file a name,

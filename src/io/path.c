@@ -220,17 +220,32 @@ static NTSTATUS read_relative(struct reading *reading)
     return read_parts(reading, false);
 }
 
-NTSTATUS nv_path_of_name(const WCHAR *name, size_t size_bytes, HANDLE root, struct nv_path *path)
+static struct reading begin(const WCHAR *name, size_t size_bytes, struct nv_path *path)
 {
-    struct reading reading = {.next = name, .end = name + size_bytes / sizeof(WCHAR), .path = path};
-    NTSTATUS status = STATUS_SUCCESS;
     path->root = NULL;
     path->is_volume = path->ends_in_separator = false;
+    return (struct reading){.next = name, .end = name + size_bytes / sizeof(WCHAR), .path = path};
+}
+
+NTSTATUS nv_path_of_leaf(const WCHAR *name, size_t size_bytes, struct nv_path *path)
+{
+    struct reading reading = begin(name, size_bytes, path);
+    if (size_bytes == 0 || size_bytes % sizeof(WCHAR))
+        return STATUS_OBJECT_NAME_INVALID;
+    NTSTATUS status = read_relative(&reading);
+    if (status == STATUS_SUCCESS && (path->ends_in_separator || strchr(path->text, '/')))
+        return STATUS_OBJECT_NAME_INVALID;
+    return status;
+}
+
+NTSTATUS nv_path_of_name(const WCHAR *name, size_t size_bytes, HANDLE root, struct nv_path *path)
+{
+    struct reading reading = begin(name, size_bytes, path);
     if (size_bytes % sizeof(WCHAR))
         return STATUS_OBJECT_NAME_INVALID;
     if (!root)
         return read_absolute(&reading);
-    status = reference_root(root, path);
+    NTSTATUS status = reference_root(root, path);
     if (status == STATUS_SUCCESS)
         status = read_relative(&reading);
     if (status != STATUS_SUCCESS)

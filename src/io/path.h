@@ -26,6 +26,9 @@ NTSTATUS nv_path_parse(const OBJECT_ATTRIBUTES *attributes, bool is_trusted, str
 /* Likewise from a counted name that may be read, and the handle of the folder that it is relative to, or NULL. */
 NTSTATUS nv_path_of_name(const WCHAR *name, size_t size_bytes, HANDLE root, struct nv_path *path);
 
+/* Likewise from a name alone, without a folder. */
+NTSTATUS nv_path_of_leaf(const WCHAR *name, size_t size_bytes, struct nv_path *path);
+
 void nv_path_end(struct nv_path *path);
 
 /* The descriptor to give to the calls that take one with a path. */

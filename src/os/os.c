@@ -14,12 +14,14 @@
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* What a call returned, as a negative errno when it failed; puts the program's errno back. */
@@ -300,6 +302,83 @@ static int os_status_flags(int descriptor)
     return (int)outcome(syscall(SYS_fcntl, descriptor, F_GETFL), saved);
 }
 
+static ssize_t os_read_at(int descriptor, void *buffer, size_t size_bytes, int64_t offset)
+{
+    int saved = errno;
+    long result;
+    do
+        result = outcome(syscall(SYS_pread64, descriptor, buffer, size_bytes, offset), saved);
+    while (result == -EINTR);
+    return result;
+}
+
+static ssize_t os_write_at(int descriptor, const void *buffer, size_t size_bytes, int64_t offset, int flags)
+{
+    int saved = errno;
+    struct iovec part = {(void *)(uintptr_t)buffer, size_bytes};
+    long result;
+    do
+        result = flags ? syscall(SYS_pwritev2, descriptor, &part, 1, offset, 0, flags)
+                       : syscall(SYS_pwrite64, descriptor, buffer, size_bytes, offset);
+    while ((result = outcome(result, saved)) == -EINTR);
+    return result;
+}
+
+/* The signal that a pipe without a reader sends is taken back, unless the program had one pending. */
+static ssize_t os_write(int descriptor, const void *buffer, size_t size_bytes)
+{
+    int saved = errno;
+    const uint64_t pipe_signal = (uint64_t)1 << (SIGPIPE - 1);
+    const struct timespec at_once = {0};
+    uint64_t before = 0, pending = 0;
+    long result;
+    (void)syscall(SYS_rt_sigprocmask, SIG_BLOCK, &pipe_signal, &before, sizeof(before));
+    (void)syscall(SYS_rt_sigpending, &pending, sizeof(pending));
+    do
+        result = outcome(syscall(SYS_write, descriptor, buffer, size_bytes), saved);
+    while (result == -EINTR);
+    if (result == -EPIPE && !(pending & pipe_signal))
+        (void)syscall(SYS_rt_sigtimedwait, &pipe_signal, NULL, &at_once, sizeof(pipe_signal));
+    (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof(before));
+    errno = saved;
+    return result;
+}
+
+static int os_wait_ready(int descriptor, short events)
+{
+    int saved = errno;
+    struct pollfd one = {.fd = descriptor, .events = events};
+    long result;
+    do
+        result = outcome(syscall(SYS_ppoll, &one, 1, NULL, NULL, sizeof(uint64_t)), saved);
+    while (result == -EINTR);
+    return result < 0 ? (int)result : 0;
+}
+
+static int os_allocate(int descriptor, int64_t size_bytes)
+{
+    int saved = errno;
+    return (int)outcome(syscall(SYS_fallocate, descriptor, FALLOC_FL_KEEP_SIZE, (int64_t)0, size_bytes), saved);
+}
+
+static ssize_t os_list(int descriptor, void *entries, size_t size_bytes)
+{
+    int saved = errno;
+    return outcome(syscall(SYS_getdents64, descriptor, entries, size_bytes), saved);
+}
+
+static int os_set_times(const char *path, const struct timespec times[2])
+{
+    int saved = errno;
+    return (int)outcome(syscall(SYS_utimensat, AT_FDCWD, path, times, 0), saved);
+}
+
+static int os_set_mode(const char *path, mode_t mode)
+{
+    int saved = errno;
+    return (int)outcome(syscall(SYS_fchmodat, AT_FDCWD, path, mode), saved);
+}
+
 static int os_truncate(int descriptor, int64_t size_bytes)
 {
     int saved = errno;
@@ -411,6 +490,14 @@ const struct nv_os nv_os_linux = {
     .rename_at = os_rename_at,
     .statx_at = os_statx_at,
     .statfs_of = os_statfs_of,
+    .read_at = os_read_at,
+    .write_at = os_write_at,
+    .write = os_write,
+    .wait_ready = os_wait_ready,
+    .allocate = os_allocate,
+    .list = os_list,
+    .set_times = os_set_times,
+    .set_mode = os_set_mode,
     .truncate = os_truncate,
     .set_direct = os_set_direct,
     .duplicate = os_duplicate,

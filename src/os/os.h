@@ -73,7 +73,15 @@ struct nv_os {
     int (*rename_at)(int folder, const char *path, int new_folder, const char *new_path, unsigned flags);
     int (*statx_at)(int folder, const char *path, int flags, unsigned mask, struct statx *answer);
     int (*statfs_of)(int descriptor, struct statfs *answer);
+    ssize_t (*read_at)(int descriptor, void *buffer, size_t size_bytes, int64_t offset);
+    ssize_t (*write_at)(int descriptor, const void *buffer, size_t size_bytes, int64_t offset, int flags); /* RWF_* */
+    ssize_t (*write)(int descriptor, const void *buffer, size_t size_bytes); /* without SIGPIPE */
+    int (*wait_ready)(int descriptor, short events);                         /* POLLIN or POLLOUT, for ever */
     int (*truncate)(int descriptor, int64_t size_bytes);
+    int (*allocate)(int descriptor, int64_t size_bytes); /* blocks from 0 on, without a change of the file's size */
+    ssize_t (*list)(int descriptor, void *entries, size_t size_bytes); /* getdents64 */
+    int (*set_times)(const char *path, const struct timespec times[2]);
+    int (*set_mode)(const char *path, mode_t mode);
     int (*set_direct)(int descriptor); /* O_DIRECT, from now on */
     int (*duplicate)(int descriptor);
     int (*status_flags)(int descriptor);           /* O_ACCMODE, O_PATH, O_DIRECT, ... */

@@ -233,6 +233,55 @@ static int system_supervisor(unsigned what)
     return system_now.supervisor ? system_now.supervisor(what) : nv_os_linux.supervisor(what);
 }
 
+static int count_open(int descriptor)
+{
+    system_now.open_now += descriptor >= 0;
+    return descriptor;
+}
+
+static int system_open_at(int folder, const char *path, int flags, mode_t mode)
+{
+    return fails() ? -system_now.error : count_open(nv_os_linux.open_at(folder, path, flags, mode));
+}
+
+static int system_duplicate(int descriptor)
+{
+    return fails() ? -system_now.error : count_open(nv_os_linux.duplicate(descriptor));
+}
+
+/* The others hand on what they get. */
+#define HAND_ON(type, name, parameters, arguments)                                                                     \
+    static type system_##name parameters                                                                               \
+    {                                                                                                                  \
+        return fails() ? -system_now.error : nv_os_linux.name arguments;                                               \
+    }
+
+HAND_ON(int, make_folder, (int folder, const char *path, mode_t mode), (folder, path, mode))
+HAND_ON(int, unlink_at, (int folder, const char *path, int flags), (folder, path, flags))
+HAND_ON(int, rename_at, (int folder, const char *path, int new_folder, const char *new_path, unsigned flags),
+        (folder, path, new_folder, new_path, flags))
+HAND_ON(int, statx_at, (int folder, const char *path, int flags, unsigned mask, struct statx *answer),
+        (folder, path, flags, mask, answer))
+HAND_ON(int, statfs_of, (int descriptor, struct statfs *answer), (descriptor, answer))
+HAND_ON(int, status_flags, (int descriptor), (descriptor))
+HAND_ON(int, check_terminal, (int descriptor), (descriptor))
+HAND_ON(int, check_access, (int descriptor, int mode), (descriptor, mode))
+HAND_ON(int, set_direct, (int descriptor), (descriptor))
+HAND_ON(int, truncate, (int descriptor, int64_t size_bytes), (descriptor, size_bytes))
+HAND_ON(int, allocate, (int descriptor, int64_t size_bytes), (descriptor, size_bytes))
+HAND_ON(int, wait_ready, (int descriptor, short events), (descriptor, events))
+HAND_ON(int, set_times, (const char *path, const struct timespec times[2]), (path, times))
+HAND_ON(int, set_mode, (const char *path, mode_t mode), (path, mode))
+HAND_ON(ssize_t, read_at, (int descriptor, void *buffer, size_t size_bytes, int64_t offset),
+        (descriptor, buffer, size_bytes, offset))
+HAND_ON(ssize_t, write_at, (int descriptor, const void *buffer, size_t size_bytes, int64_t offset, int flags),
+        (descriptor, buffer, size_bytes, offset, flags))
+HAND_ON(ssize_t, write, (int descriptor, const void *buffer, size_t size_bytes), (descriptor, buffer, size_bytes))
+HAND_ON(ssize_t, list, (int descriptor, void *entries, size_t size_bytes), (descriptor, entries, size_bytes))
+HAND_ON(int, probe_read, (uintptr_t word), (word))
+HAND_ON(int, probe_write, (uintptr_t word), (word))
+HAND_ON(int, find_stack, (uintptr_t * low, uintptr_t *high), (low, high))
+
 static const struct nv_os table = {
     .open = system_open,
     .read = system_read,
@@ -260,6 +309,29 @@ static const struct nv_os table = {
     .symbol = system_symbol,
     .environment = system_environment,
     .supervisor = system_supervisor,
+    .open_at = system_open_at,
+    .duplicate = system_duplicate,
+    .make_folder = system_make_folder,
+    .unlink_at = system_unlink_at,
+    .rename_at = system_rename_at,
+    .statx_at = system_statx_at,
+    .statfs_of = system_statfs_of,
+    .status_flags = system_status_flags,
+    .check_terminal = system_check_terminal,
+    .check_access = system_check_access,
+    .set_direct = system_set_direct,
+    .truncate = system_truncate,
+    .allocate = system_allocate,
+    .wait_ready = system_wait_ready,
+    .set_times = system_set_times,
+    .set_mode = system_set_mode,
+    .read_at = system_read_at,
+    .write_at = system_write_at,
+    .write = system_write,
+    .list = system_list,
+    .probe_read = system_probe_read,
+    .probe_write = system_probe_write,
+    .find_stack = system_find_stack,
 };
 
 void system_begin(void)
