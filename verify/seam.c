@@ -153,6 +153,39 @@ static void mark(const char *text, const void *place)
         nv_notes_mark(text, place_of(place, __builtin_frame_address(0)));
 }
 
+/*
+ * The line is in flight; whoever writes back by instructions has the domain cpu-cache in mind, and on another they make
+ * nothing durable.
+ */
+static bool see_write_back(const void *address, size_t size_bytes, bool ordered, const void *place)
+{
+    struct nv_region region = {.base = (char *)(uintptr_t)address, .size_bytes = size_bytes, .for_one_call = true};
+    struct nv_segment *segments = NULL;
+    size_t count = 0;
+    int before = errno;
+    bool seen = false;
+
+    if (engine == NULL || engine->domain != NvrtlDomainCpuCache ||
+        !NT_SUCCESS(runtime->resolve(address, size_bytes, &segments, &count)))
+        return false;
+    if (NT_SUCCESS(bind(&region, segments, count))) {
+        seen = region.engine == engine;
+        if (seen)
+            (void)engine->flush(&region, region.base, size_bytes, ordered ? 0 : FLUSH_NV_MEMORY_IN_FLAG_NO_DRAIN,
+                                place);
+        region.engine->release(&region, place);
+    }
+    free(segments);
+    errno = before;
+    return seen;
+}
+
+static void see_fence(void)
+{
+    if (engine != NULL && engine->domain == NvrtlDomainCpuCache)
+        (void)nv_verified_drain(engine->domain, NULL, NULL);
+}
+
 static void expect_durable(const void *address, size_t size_bytes, const void *place)
 {
     nv_expect_durable(runtime, address, size_bytes, place_of(place, __builtin_frame_address(0)));
@@ -173,6 +206,8 @@ static const struct nv_seam seam = {
     .misuse = misuse,
     .ignore = ignore,
     .mark = mark,
+    .see_write_back = see_write_back,
+    .see_fence = see_fence,
     .expect_durable = expect_durable,
     .expect_order = expect_order,
 };

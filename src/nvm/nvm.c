@@ -12,6 +12,7 @@
 #include "src/nvm/seam.h"
 #include "src/nvm/token.h"
 
+#include <nvrtl/intrinsics.h>
 #include <nvrtl/nvrtl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -243,6 +244,16 @@ VOID NvrtlIgnore(const VOID *Address, SIZE_T Size)
 VOID NvrtlMark(const CHAR *Text)
 {
     nv_seam->mark(Text, PLACE);
+}
+
+BOOLEAN NvrtlSeeWriteBack(const VOID *Address, SIZE_T Size, BOOLEAN Ordered)
+{
+    return nv_seam->see_write_back(Address, Size, Ordered, PLACE);
+}
+
+VOID NvrtlSeeFence(VOID)
+{
+    nv_seam->see_fence();
 }
 
 VOID NvrtlExpectDurable(const VOID *Address, SIZE_T Size)

@@ -90,6 +90,19 @@ static void mark(const char *text, const void *place)
     (void)place;
 }
 
+static bool see_write_back(const void *address, size_t size_bytes, bool ordered, const void *place)
+{
+    (void)address;
+    (void)size_bytes;
+    (void)ordered;
+    (void)place;
+    return false;
+}
+
+static void see_fence(void)
+{
+}
+
 static void expect_durable(const void *address, size_t size_bytes, const void *place)
 {
     (void)address;
@@ -106,7 +119,8 @@ static void expect_order(const NV_MEMORY_RANGE *first, const NV_MEMORY_RANGE *th
 
 #define OWN_TABLE                                                                                                      \
     .version = NV_SEAM_VERSION, .bind = bind, .drain_default = drain_default, .refuse = refuse, .misuse = misuse,      \
-    .ignore = ignore, .mark = mark, .expect_durable = expect_durable, .expect_order = expect_order
+    .ignore = ignore, .mark = mark, .see_write_back = see_write_back, .see_fence = see_fence,                          \
+    .expect_durable = expect_durable, .expect_order = expect_order
 
 static const struct nv_seam plain = {OWN_TABLE};
 static const struct nv_seam forced = {OWN_TABLE, .forced = true};
@@ -121,6 +135,8 @@ static const struct nv_seam only_msync = {
     .misuse = misuse,
     .ignore = ignore,
     .mark = mark,
+    .see_write_back = see_write_back,
+    .see_fence = see_fence,
     .expect_durable = expect_durable,
     .expect_order = expect_order,
 };

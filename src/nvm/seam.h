@@ -101,6 +101,9 @@ struct nv_seam {
     void (*misuse)(enum nv_misuse why, const char *function, const void *place);
     void (*ignore)(const void *address, size_t size_bytes);
     void (*mark)(const char *text, const void *place);
+    /* Lines are written back by the program itself. False: the instruction is to be executed. */
+    bool (*see_write_back)(const void *address, size_t size_bytes, bool ordered, const void *place);
+    void (*see_fence)(void);
     void (*expect_durable)(const void *address, size_t size_bytes, const void *place);
     void (*expect_order)(const NV_MEMORY_RANGE *first, const NV_MEMORY_RANGE *then, const void *place);
 };
