@@ -327,6 +327,7 @@ static int run(struct check *check, const struct nv_suppressions *list)
     char verifier[PATH_MAX], error[512] = "";
     struct nv_report *report = NULL;
     check->run.verifier_path = nv_verifier_path(verifier, sizeof verifier);
+    check->run.record = check->format == FORMAT_JSON || check->format == FORMAT_HTML;
     int failed = nv_run(&check->run, &report, error, sizeof error);
     if (failed) {
         fprintf(stderr, "nvrtl check: %s\n", error);

@@ -257,8 +257,11 @@ static json_t *event_value(const struct nv_report_event *event)
         nv_set(object, "offset", nv_number_value(event->offset), &ok);
         nv_set(object, "length", nv_number_value(event->length_bytes), &ok);
     }
+    nv_set(object, "bytes", nv_number_value(event->bytes), &ok);
     if (event->call)
         nv_set(object, "call", nv_text_value(event->call), &ok);
+    if (event->failed)
+        nv_set(object, "failed", json_true(), &ok);
     if (event->duration_ns)
         nv_set(object, "seconds", seconds_value(event->duration_ns), &ok);
     if (event->place)

@@ -21,7 +21,7 @@ enum nv_map_state {
 struct nv_map_range {
     uint64_t offset, length_bytes;
     enum nv_map_state state;
-    const struct nv_finding *finding; /* that names it; NULL: none does */
+    const void *finding; /* the struct nv_finding that names it; NULL: none does. While judging: what becomes one */
 };
 
 /* Ranges that ascend and do not touch, unless they are of different kinds. */
@@ -59,10 +59,12 @@ struct nv_report_event {
     uint64_t at_ns, duration_ns; /* since the program's start; 0: the duration is not known */
     unsigned kinds;              /* a bit each: 1 << NV_EVENT_WRITE ... */
     uint32_t thread;
-    char *file; /* NULL: none, or unknown */
-    uint64_t offset, length_bytes;
-    const char *call; /* "fsync"; NULL: of the interface */
-    size_t place;     /* its number in places, plus 1; 0: unknown */
+    bool failed;
+    char *file;                    /* NULL: none, or unknown */
+    uint64_t offset, length_bytes; /* 0: of the whole file, or none */
+    uint64_t bytes;                /* written, flushed or, by a sync, made durable */
+    const char *call;              /* "fsync"; NULL: of the interface */
+    size_t place;                  /* its number in places, plus 1; 0: unknown */
 };
 
 /* Many, of which only this is known. */

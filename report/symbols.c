@@ -3,6 +3,7 @@
  * From a place in a module to function, source and line, by libdw; the supervisor's report passes through here once,
  * before it is suppressed or written. What cannot be read stays NULL: a finding without a name is still a finding.
  */
+#include "report/map.h"
 #include "report/report.h"
 
 #include <dwarf.h>
@@ -320,5 +321,7 @@ void nv_report_symbolise(struct nv_report *report)
     }
     for (size_t i = 0; i < report->mark_count; i++)
         symbolise_stack(&symboliser, &report->marks[i].stack);
+    for (size_t i = 0; report->timeline && i < report->timeline->place_count; i++)
+        symbolise_stack(&symboliser, &report->timeline->places[i]);
     symboliser_clear(&symboliser);
 }

@@ -250,7 +250,7 @@ struct place {
 static bool is_of_content(const struct nv_finding *finding)
 {
     return finding->rule == NV_RULE_NOT_FLUSHED || finding->rule == NV_RULE_NOT_DRAINED ||
-           finding->rule == NV_RULE_CHANGED_AFTER_FLUSH;
+           finding->rule == NV_RULE_CHANGED_AFTER_FLUSH || finding->rule == NV_RULE_FLUSH_ERROR_IGNORED;
 }
 
 static struct place write_place(const struct nv_finding *finding)

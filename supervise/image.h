@@ -16,6 +16,7 @@
 #define NV_BLOCK_BYTES ((uint64_t)4096) /* what a system call makes durable is compared and copied by blocks */
 
 struct nv_object;
+struct nv_record;
 
 /* One folder at stake. */
 struct nv_folder {
@@ -116,6 +117,7 @@ struct nv_image {
     void *buffers;         /* two of NV_CHUNK_BYTES, for comparing */
     bool blind;            /* some file was made durable unseen, and there is no telling which: nothing is judged */
 
+    struct nv_record *record; /* of syncs (record.h); NULL: nobody asked for it */
     uint64_t bytes_made_durable, syncs, tokens;
     struct nv_ledger *ledger;
     struct nv_object **verifier_files; /* [id - 1] */

@@ -5,7 +5,7 @@
  */
 #include "nvrtl/nvm.h"
 #include "src/nvm/seam.h"
-#include "supervise/supervisor.h"
+#include "supervise/record.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,8 @@ struct kind {
     enum nv_rule rule;
     uint16_t write_place, flush_place;
     uint64_t offset, length, total, count;
-    struct kind *next; /* in its bucket */
+    struct kind *next;                /* in its bucket */
+    const struct nv_finding *finding; /* that tells of it */
     size_t sample_bytes;
     uint8_t view[NV_SAMPLE_BYTES_MAX], durable[NV_SAMPLE_BYTES_MAX];
 };
@@ -34,9 +35,10 @@ struct file_judgement {
     struct kind *last; /* that the range before belonged to */
     uint64_t last_end;
     bool differs;
+    struct nv_report_map *map; /* NULL: none is wanted */
 };
 
-static char *shown_path(const struct nv_folder *folder, const char *relative)
+char *nv_judge_shown_path(const struct nv_folder *folder, const char *relative)
 {
     char here[PATH_MAX], *path;
     size_t length;
@@ -83,6 +85,11 @@ bool nv_judge_place(struct nv_stack *stack, const struct nv_ledger *ledger, uint
 }
 
 /* ---- contents ---- */
+
+static bool is_durable(const struct nv_object *object)
+{
+    return object->names || object->nameless;
+}
 
 static bool is_ignored(const struct file_judgement *file, uint64_t offset)
 {
@@ -178,6 +185,18 @@ static void take_sample(struct kind *kind, const uint8_t *view, const uint8_t *d
     kind->sample_bytes += bytes;
 }
 
+/* To the map; `kind` NULL: it is not meant to be durable. A file without anything durable is told of as a whole. */
+static int map_line(const struct file_judgement *file, uint64_t from, uint64_t to, const struct kind *kind)
+{
+    struct nv_map_range range = {.offset = from, .length_bytes = to - from, .state = NV_MAP_IGNORED, .finding = kind};
+
+    if (!file->map || !is_durable(file->object))
+        return 0;
+    if (kind)
+        range.state = kind->rule == NV_RULE_NOT_DRAINED ? NV_MAP_IN_FLIGHT : NV_MAP_DIRTY;
+    return nv_map_add(file->map, &range) ? 0 : -ENOMEM;
+}
+
 /* What differs in one line: [from, to). It goes on from the line before where that was alike. */
 static int judge_line(struct file_judgement *file, uint64_t from, uint64_t to, const uint8_t *view,
                       const uint8_t *durable, const uint8_t *whole_line)
@@ -185,10 +204,10 @@ static int judge_line(struct file_judgement *file, uint64_t from, uint64_t to, c
     struct kind wanted = classify(file->object, from, view ? whole_line : NULL), *kind;
 
     if (is_ignored(file, from & ~(uint64_t)(LINE - 1)))
-        return 0;
+        return map_line(file, from, to, NULL);
     if (was_lost(file->object, from, &wanted)) {
         if (is_excused(file->supervisor, file->object))
-            return 0;
+            return map_line(file, from, to, NULL);
         wanted.rule = NV_RULE_FLUSH_ERROR_IGNORED;
     }
     kind = find_kind(file, &wanted);
@@ -206,7 +225,7 @@ static int judge_line(struct file_judgement *file, uint64_t from, uint64_t to, c
     kind->total += to - from;
     file->last = kind;
     file->last_end = to;
-    return 0;
+    return map_line(file, from, to, kind);
 }
 
 /* Lines that differ, without the equal bytes at both ends. */
@@ -261,13 +280,8 @@ static const char *advice_for(const struct nv_object *object, enum nv_rule rule)
     return rule == NV_RULE_FLUSH_ERROR_IGNORED ? failed_advice : file_advice;
 }
 
-static bool is_durable(const struct nv_object *object)
-{
-    return object->names || object->nameless;
-}
-
 static int report_kind(struct nv_supervisor *supervisor, const struct nv_object *object, const char *path,
-                       const struct kind *kind)
+                       struct kind *kind)
 {
     struct nv_finding *finding = nv_finding_new(kind->rule, NV_SEVERITY_ERROR);
 
@@ -292,14 +306,17 @@ static int report_kind(struct nv_supervisor *supervisor, const struct nv_object 
         nv_finding_free(finding);
         return -ENOMEM;
     }
-    return nv_report_add(supervisor->report, finding) ? 0 : -ENOMEM;
+    kind->finding = nv_report_take(supervisor->report, finding);
+    return kind->finding ? 0 : -ENOMEM;
 }
 
 /* Of a file that has nothing durable at all, every byte is missing, the zeros too. */
 static int report_whole(struct nv_supervisor *supervisor, const struct file_judgement *file, const char *path)
 {
     struct kind whole = {.rule = NV_RULE_NOT_FLUSHED, .count = 1};
+    struct nv_map_range range = {.state = NV_MAP_DIRTY};
     struct stat status;
+    int result;
 
     if (fstat(file->object->view, &status))
         return -errno;
@@ -309,39 +326,78 @@ static int report_whole(struct nv_supervisor *supervisor, const struct file_judg
     whole.offset = 0;
     whole.count = 1;
     whole.length = whole.total = (uint64_t)status.st_size;
-    return report_kind(supervisor, file->object, path, &whole);
+    result = report_kind(supervisor, file->object, path, &whole);
+    range.length_bytes = whole.length;
+    range.finding = whole.finding;
+    return result || !file->map || nv_map_add(file->map, &range) ? result : -ENOMEM;
 }
 
-/* All kinds, each a finding; they are freed. */
+/* All kinds, each a finding. */
 static int report_kinds(struct nv_supervisor *supervisor, struct file_judgement *file, const char *path)
 {
     int status = 0;
 
     if (!is_durable(file->object))
-        status = report_whole(supervisor, file, path);
+        return report_whole(supervisor, file, path);
+    for (size_t i = 0; i < KIND_BUCKETS; i++)
+        for (struct kind *kind = file->buckets[i]; kind && !status; kind = kind->next)
+            status = report_kind(supervisor, file->object, path, kind);
+    return status;
+}
+
+static void free_kinds(struct file_judgement *file)
+{
     for (size_t i = 0; i < KIND_BUCKETS; i++)
         for (struct kind *kind = file->buckets[i], *next; kind; kind = next) {
             next = kind->next;
-            if (!status && is_durable(file->object))
-                status = report_kind(supervisor, file->object, path, kind);
             free(kind);
         }
-    return status;
+}
+
+/* Of a file that the run has changed, once its kinds have become findings. */
+static int report_map(struct nv_supervisor *supervisor, struct file_judgement *file)
+{
+    struct nv_report_map *map = file->map;
+    struct stat view, durable;
+    int status;
+
+    if (!map)
+        return 0;
+    if (!fstat(file->object->view, &view))
+        map->view_bytes = (uint64_t)view.st_size;
+    if (is_durable(file->object) && !fstat(file->object->durable, &durable))
+        map->durable_bytes = (uint64_t)durable.st_size;
+    for (size_t i = 0; i < map->differs.count && is_durable(file->object); i++) {
+        const struct kind *kind = map->differs.ranges[i].finding;
+
+        map->differs.ranges[i].finding = kind ? kind->finding : NULL;
+    }
+    status = nv_record_durable(file->object, map);
+    if (status || (!map->differs.count && !map->durable.count))
+        return status;
+    file->map = NULL;
+    return nv_report_add_map(supervisor->report, map) ? 0 : -ENOMEM;
 }
 
 static int judge_content(struct nv_supervisor *supervisor, struct nv_object *object, const char *relative,
                          bool *differs)
 {
     struct file_judgement *file = calloc(1, sizeof *file);
-    char *path = shown_path(object->folder, relative);
+    char *path = nv_judge_shown_path(object->folder, relative);
+    bool draws = supervisor->image.record != NULL;
     int status = -ENOMEM, reported;
 
-    if (file && path) {
+    if (file && path && draws)
+        file->map = nv_map_new(path);
+    if (file && path && (file->map || !draws)) {
         file->supervisor = supervisor;
         file->object = object;
         status = nv_content_compare(&supervisor->image, object, judge_run, file);
         reported = report_kinds(supervisor, file, path);
         status = status ? status : reported;
+        status = status ? status : report_map(supervisor, file);
+        free_kinds(file);
+        nv_map_free(file->map);
         *differs = file->differs;
     }
     free(file);
@@ -466,7 +522,7 @@ static int report_name(struct nv_supervisor *supervisor, const struct nv_change 
 
     if (!finding)
         return -ENOMEM;
-    finding->file = shown_path(change->folder->folder, relative);
+    finding->file = nv_judge_shown_path(change->folder->folder, relative);
     finding->message = strdup(message);
     finding->advice =
         strdup(supervisor->image.model == NV_FS_POSIX ? "call fsync on the folder that holds the name"
@@ -623,7 +679,7 @@ static int judge_event(struct nv_supervisor *supervisor, const struct nv_ledger_
         const struct nv_object *object = supervisor->image.verifier_files[event->file - 1];
 
         if (nv_object_path(object, path, sizeof path) >= 0)
-            finding->file = shown_path(object->folder, path);
+            finding->file = nv_judge_shown_path(object->folder, path);
     }
     if (length < 0 || !finding->advice || !nv_judge_place(&finding->write_stack, supervisor->ledger, event->place)) {
         if (length < 0)
@@ -650,7 +706,7 @@ static int judge_ledger(struct nv_supervisor *supervisor)
         if (!atomic_load(&ledger->mark[i].ready))
             continue;
         if (!nv_judge_place(&stack, ledger, ledger->mark[i].place) ||
-            !nv_report_add_mark(supervisor->report, ledger->mark[i].text, 0, &stack))
+            !nv_report_add_mark(supervisor->report, ledger->mark[i].text, ledger->mark[i].at_ns, &stack))
             status = -ENOMEM;
         for (size_t frame = 0; frame < stack.count; frame++)
             free(stack.frames[frame].module);

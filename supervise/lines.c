@@ -103,6 +103,32 @@ uint64_t nv_lines_in_flight(const struct nv_object *object, uint64_t offset, uin
     return found ? (uint64_t)(found - object->lines) * LINE_BYTES : UINT64_MAX;
 }
 
+struct committed {
+    const struct nv_object *object;
+    int (*act)(void *context, uint64_t offset);
+    void *context;
+    int status;
+};
+
+static bool act_on_committed(struct nv_line_record *record, void *context)
+{
+    struct committed *committed = context;
+
+    if (atomic_load(&record->committed) & ~NV_LINE_LOCKED)
+        committed->status =
+            committed->act(committed->context, (uint64_t)(record - committed->object->lines) * LINE_BYTES);
+    return committed->status != 0;
+}
+
+int nv_lines_each_committed(const struct nv_object *object, int (*act)(void *context, uint64_t offset), void *context)
+{
+    struct committed committed = {object, act, context, 0};
+
+    if (object->lines)
+        (void)visit(object, object->lines, record_at(object, UINT64_MAX), act_on_committed, &committed);
+    return committed.status;
+}
+
 /* Whoever locks the line from now on sees that it is held, and lets it go again. */
 static uint32_t await_unlocked(struct nv_line_record *record, bool alone)
 {

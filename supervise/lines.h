@@ -17,6 +17,9 @@ struct nv_lines_hold {
 /* The first line of [offset, end) that has something in flight; UINT64_MAX: none. */
 uint64_t nv_lines_in_flight(const struct nv_object *object, uint64_t offset, uint64_t end);
 
+/* Call `act` with the offset of each line that was ever committed, in order, until it returns what is not 0. */
+int nv_lines_each_committed(const struct nv_object *object, int (*act)(void *context, uint64_t offset), void *context);
+
 /*
  * Hold a range of at most NV_CHUNK_BYTES while the view is read and the durable file written. `alone`: the program is
  * gone, and no lock that it left is waited for.

@@ -4,7 +4,7 @@
  * calls it. A thread receives them at once, whatever the loop is doing: a call that has been received is not
  * interrupted by the program's signals, as an fsync in the kernel is not.
  */
-#include "supervise/supervisor.h"
+#include "supervise/record.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -51,7 +51,11 @@ static const struct {
     {"fcntl", nv_handle_fcntl, NULL},
 };
 
-static nv_handler *handlers[2][NUMBERS];
+/* Each by its number, of a 64-bit program and of a 32-bit one. */
+static struct served {
+    nv_handler *handler;
+    const char *name;
+} served[2][NUMBERS];
 
 static void handle_unseen(struct nv_supervisor *supervisor, const struct seccomp_notif *call, struct nv_answer *answer)
 {
@@ -67,9 +71,9 @@ int nv_notify_prepare(void)
         int number32 = seccomp_syscall_resolve_name_arch(SCMP_ARCH_X86, calls[i].name);
 
         if (number >= 0 && number < NUMBERS)
-            handlers[0][number] = calls[i].handler;
+            served[0][number] = (struct served){calls[i].handler, calls[i].name};
         if (number32 >= 0 && number32 < NUMBERS)
-            handlers[1][number32] = calls[i].handler32;
+            served[1][number32] = (struct served){calls[i].handler32, calls[i].name};
     }
     return 0;
 }
@@ -170,7 +174,7 @@ bool nv_notify_serve(struct nv_supervisor *supervisor)
 {
     struct seccomp_notif call;
     struct nv_answer answer = {0};
-    nv_handler *handler = NULL;
+    struct served by = {0};
     ssize_t got = read(supervisor->calls, &call, sizeof call);
 
     if (got != sizeof call) {
@@ -178,8 +182,9 @@ bool nv_notify_serve(struct nv_supervisor *supervisor)
         return false;
     }
     if (call.data.nr >= 0 && call.data.nr < NUMBERS)
-        handler = handlers[call.data.arch == AUDIT_ARCH_I386][call.data.nr];
-    if (handler)
-        handler(supervisor, &call, &answer);
+        by = served[call.data.arch == AUDIT_ARCH_I386][call.data.nr];
+    nv_record_caller(supervisor, (pid_t)call.pid, by.name);
+    if (by.handler)
+        by.handler(supervisor, &call, &answer);
     return answer_call(supervisor, &call, &answer);
 }

@@ -2,6 +2,7 @@
 /* A verified run, from its namespaces to its end. `nvrtl check` calls nv_run, in a process that does nothing else. */
 #include "supervise/run.h"
 #include "supervise/guardian.h"
+#include "supervise/record.h"
 #include "supervise/signals.h"
 #include "supervise/spawn.h"
 #include "supervise/view.h"
@@ -218,6 +219,8 @@ static int prepare(struct run *run)
     status = prepare_filter(run);
     if (!status && (status = nv_server_open(supervisor)))
         status = fail(run, "serve verifiers", -status);
+    if (!status && (status = nv_record_open(supervisor)))
+        status = fail(run, "record the run", -status);
     return status;
 }
 
@@ -398,6 +401,8 @@ static int end(struct run *run)
                  *supervisor->image.rescued ? "; what is missing was saved in " : "", supervisor->image.rescued);
         return 125;
     }
+    if (!judged)
+        judged = nv_record_timeline(supervisor);
     if (judged || name_report(run))
         return fail(run, "judge what differs", judged ? -judged : ENOMEM);
     return 0;
@@ -465,6 +470,7 @@ static void clean(struct run *run)
     nv_guardian_dismiss(&run->guardian);
     umask(run->spawn.inherited.creation_mask);
     nv_server_close(&run->supervisor);
+    nv_record_close(&run->supervisor);
     nv_image_free(image);
     nv_view_context_free(&run->view);
     free(run->filter.instructions);

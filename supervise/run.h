@@ -21,6 +21,7 @@ struct nv_run_options {
     enum nv_view_kind view;
     uint64_t fail_sync;        /* the sync that is to fail, from 1; 0: none */
     bool performance;          /* tell of flushes and drains in vain */
+    bool record;               /* the report has maps and a timeline, too */
     const char *scratch;       /* NULL: memory */
     const char *verifier_path; /* folder of libnvrtl-verifier.so */
 };

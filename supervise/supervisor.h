@@ -92,6 +92,9 @@ int nv_judge(struct nv_supervisor *supervisor);
 /* The stack of a place in the code, pushed. False: no memory. */
 bool nv_judge_place(struct nv_stack *stack, const struct nv_ledger *ledger, uint32_t number);
 
+/* A path in the folder as findings show it: from the current folder on, if it is below. NULL: no memory. */
+char *nv_judge_shown_path(const struct nv_folder *folder, const char *relative);
+
 /* waste.c: findings for flushes and drains in vain. 0 or a negative errno. */
 int nv_judge_waste(struct nv_supervisor *supervisor);
 

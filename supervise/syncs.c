@@ -3,7 +3,7 @@
  * The system calls that make files durable: fsync and its kin. Each copies what it promises to the durable image, then
  * returns.
  */
-#include "supervise/supervisor.h"
+#include "supervise/record.h"
 #include "supervise/target.h"
 
 #include <errno.h>
@@ -96,18 +96,17 @@ static int fail_sync(struct nv_image *image, struct nv_folder *folder, int own, 
     return nv_lost_take(image, object, from, to) == -ENOMEM ? -ENOMEM : -EIO;
 }
 
-/* `own` is a descriptor of ours for the view's file, or negative: it is looked for by name. */
-static int sync_object(struct nv_image *image, struct nv_folder *folder, int own, const struct statx *status,
-                       bool data_only, uint64_t from, uint64_t to)
+/* What sync_object does. */
+static int make_durable(struct nv_image *image, struct nv_folder *folder, int own, const struct statx *status,
+                        bool data_only, uint64_t from, uint64_t to, struct nv_object **found)
 {
     struct nv_object *object = NULL;
     int result;
 
-    image->syncs++;
-    nv_image_make_room(image);
     if (nv_lost_any(image))
         return fail_sync(image, folder, own, status, from, to);
     result = prepare(image, folder, status, data_only, &object);
+    *found = object;
     if (result || !object || object->excluded) {
         if (own >= 0)
             close(own);
@@ -120,6 +119,21 @@ static int sync_object(struct nv_image *image, struct nv_folder *folder, int own
         result = nv_content_attributes(image, object, false);
     if (!result)
         object->new_metadata = false;
+    return result;
+}
+
+/* `own` is a descriptor of ours for the view's file, or negative: it is looked for by name. */
+static int sync_object(struct nv_image *image, struct nv_folder *folder, int own, const struct statx *status,
+                       bool data_only, uint64_t from, uint64_t to)
+{
+    struct nv_record_sync record = {.object = nv_image_find(image, nv_statx_device(status), status->stx_ino)};
+    int result;
+
+    image->syncs++;
+    nv_record_begin(image, &record);
+    nv_image_make_room(image);
+    result = make_durable(image, folder, own, status, data_only, from, to, &record.object);
+    nv_record_end(image, &record, from, to, result);
     return result;
 }
 
@@ -147,12 +161,17 @@ static int sync_folder(struct nv_supervisor *supervisor, struct nv_folder *folde
 {
     struct nv_image *image = &supervisor->image;
     struct nv_object *object;
-    int own;
+    struct nv_record_sync record = {0};
+    int own, result;
 
     image->syncs++;
+    nv_record_begin(image, &record);
     nv_image_make_room(image);
-    if (image->model == NV_FS_JOURNALED)
-        return nv_names_sync(image, NULL);
+    if (image->model == NV_FS_JOURNALED) {
+        result = nv_names_sync(image, NULL);
+        nv_record_end(image, &record, 0, UINT64_MAX, result);
+        return result;
+    }
     object = nv_image_object(image, folder, status);
     if (!object)
         return -ENOMEM;
@@ -162,7 +181,10 @@ static int sync_folder(struct nv_supervisor *supervisor, struct nv_folder *folde
         return NV_HIDDEN;
     }
     nv_object_adopt_view(image, object, own);
-    return nv_names_sync(image, object);
+    result = nv_names_sync(image, object);
+    record.object = object;
+    nv_record_end(image, &record, 0, UINT64_MAX, result);
+    return result;
 }
 
 /* What the supervisor was not allowed to do is no error of the program's: its call goes on in the kernel. */
@@ -268,9 +290,12 @@ void nv_handle_msync(struct nv_supervisor *supervisor, const struct seccomp_noti
 
 static int sync_everything(struct nv_image *image)
 {
-    int status = nv_names_sync(image, NULL);
+    struct nv_record_sync record = {0};
+    int status;
 
     image->syncs++;
+    nv_record_begin(image, &record);
+    status = nv_names_sync(image, NULL);
     for (struct nv_object *object = image->objects; object && !status; object = object->next) {
         if (!S_ISREG(object->type) || !object->names || object->excluded)
             continue;
@@ -284,6 +309,7 @@ static int sync_everything(struct nv_image *image)
         if (!status)
             object->new_metadata = false;
     }
+    nv_record_end(image, &record, 0, UINT64_MAX, status);
     return status;
 }
 

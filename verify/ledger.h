@@ -16,8 +16,7 @@
 #ifndef NV_LEDGER_H
 #define NV_LEDGER_H
 
-#include <stdatomic.h>
-#include <stdint.h>
+#include "verify/activity.h"
 
 /* The variable that names the socket: '@' and an abstract name. */
 #define NV_VERIFIER_VARIABLE "NVRTL_VERIFIER"
@@ -113,6 +112,7 @@ struct nv_ledger_event {
 struct nv_ledger_mark {
     _Atomic uint32_t ready;
     uint32_t place;
+    uint64_t at_ns; /* as in events of the activity */
     char text[256];
 };
 
@@ -133,6 +133,8 @@ struct nv_ledger_order {
 struct nv_ledger {
     uint32_t domain;        /* NVRTL_DOMAIN that tokens simulate; set by the supervisor */
     uint32_t performance;   /* flushes and drains in vain are looked for; set by the supervisor */
+    uint32_t records;       /* calls are recorded in `activity`; set by the supervisor */
+    uint64_t began_ns;      /* CLOCK_MONOTONIC, when it started the program: from there times count */
     uint64_t fail_sync;     /* the sync, or page-cache drain, that is to fail; 0: none; set by the supervisor */
     _Atomic uint64_t syncs; /* begun so far, when one is to fail */
     _Atomic uint64_t tokens;
@@ -149,6 +151,7 @@ struct nv_ledger {
     struct nv_ledger_range region[NV_LEDGER_RANGES];
     struct nv_ledger_order order[NV_LEDGER_ORDERS];
     struct nv_ledger_place place[NV_LEDGER_PLACES];
+    struct nv_activity activity;
 };
 
 /* Requests on the socket (SOCK_SEQPACKET), one reply each. */

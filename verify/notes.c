@@ -6,6 +6,7 @@
 #include "verify/notes.h"
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 #define RECENT 256
 
@@ -173,6 +174,14 @@ void nv_notes_order(const struct nv_ledger_range *first, const struct nv_ledger_
     atomic_store_explicit(&order->ready, 1, memory_order_release);
 }
 
+uint64_t nv_notes_now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec - ledger->began_ns;
+}
+
 void nv_notes_mark(const char *text, uint16_t place)
 {
     uint32_t slot = take(&ledger->marks, NV_LEDGER_MARKS);
@@ -180,6 +189,7 @@ void nv_notes_mark(const char *text, uint16_t place)
     if (slot == NV_LEDGER_MARKS)
         return;
     ledger->mark[slot].place = place;
+    ledger->mark[slot].at_ns = nv_notes_now_ns();
     copy_text(ledger->mark[slot].text, sizeof ledger->mark[slot].text, text);
     atomic_store_explicit(&ledger->mark[slot].ready, 1, memory_order_release);
 }

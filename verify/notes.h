@@ -13,6 +13,9 @@
 void nv_notes_open(struct nv_ledger *ledger);
 struct nv_ledger *nv_notes_ledger(void);
 
+/* Since the program's start. */
+uint64_t nv_notes_now_ns(void);
+
 /* Something was to be told, and could not be. */
 void nv_notes_lost(void);
 

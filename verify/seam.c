@@ -12,6 +12,7 @@
 #include "verify/fork.h"
 #include "verify/notes.h"
 #include "verify/places.h"
+#include "verify/recorded.h"
 #include "verify/seam.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -71,6 +72,8 @@ static NTSTATUS drain_default(const void *place)
         engine != NULL ? nv_verified_drain(engine->domain, place, __builtin_frame_address(0)) : STATUS_SUCCESS;
     NTSTATUS plain = runtime->plain->drain_default(place);
 
+    if (nv_notes_ledger()->records != 0)
+        nv_recorded_drain(status, place);
     return NT_SUCCESS(status) ? plain : status;
 }
 
@@ -246,6 +249,8 @@ const struct nv_seam *nvrtl_verifier_seam(const struct nv_runtime *lent)
     }
     runtime = lent;
     engine = nv_verified_engine((NVRTL_DOMAIN)ledger->domain);
+    if (ledger->records != 0)
+        engine = nv_recorded_engine(engine);
     nv_notes_open(ledger);
     nv_places_open();
     return &seam;

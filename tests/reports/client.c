@@ -165,12 +165,30 @@ static void all_states(unsigned long unused)
     must(!fsync(file), "fsync");
 }
 
+/* Calls that name no range, or several, or no token. */
+static void other_calls(unsigned long unused)
+{
+    char *base = map("region", 4096);
+    PVOID token = take_token(base, 4096), any = (PVOID)FLUSH_NV_MEMORY_DEFAULT_TOKEN;
+    NV_MEMORY_RANGE ranges[] = {{base, 64}, {base + 1024, 64}};
+
+    (void)unused;
+    must(RtlFlushNonVolatileMemory(token, base, 64, FLUSH_NV_MEMORY_IN_FLAG_NO_DRAIN) == STATUS_SUCCESS, "flush");
+    must(RtlDrainNonVolatileFlush(token) == STATUS_SUCCESS, "drain");
+    must(RtlFlushNonVolatileMemoryRanges(token, ranges, 2, 0) == STATUS_SUCCESS, "ranges");
+    must(RtlDrainNonVolatileFlush(any) == STATUS_SUCCESS, "drain of no token");
+    must(RtlFillNonVolatileMemory(token, base + 2048, 64, 0,
+                                  FILL_NV_MEMORY_FLAG_FLUSH | FILL_NV_MEMORY_FLAG_NO_DRAIN) == STATUS_SUCCESS,
+         "fill");
+}
+
 static const struct {
     const char *name;
     void (*run)(unsigned long number);
 } cases[] = {
     {"many-ranges", many_ranges}, {"many-refusals", many_refusals}, {"many-files", many_files},
     {"odd-names", odd_names},     {"many-events", many_events},     {"all-states", all_states},
+    {"other-calls", other_calls},
 };
 
 int main(int argc, char **argv)

@@ -21,6 +21,11 @@ class Test(unittest.TestCase):
         self.files = self.base / 'files'
         self.files.mkdir()
 
+    def fresh(self):
+        """An empty folder again."""
+        for path in self.files.iterdir():
+            path.unlink()
+
     def check(self, *program, form, options=(), status=99):
         """Run it, and give the path of its report."""
         report = self.base / f'report.{form}'

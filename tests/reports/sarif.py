@@ -130,7 +130,8 @@ class Sarif(common.Test):
         self.assertIn('RtlWriteNonVolatileMemory', self.source_line(first['locations'][0]))
         self.assertEqual(first['locations'][0]['logicalLocations'][0]['name'], 'write_at')
         self.assertEqual(first['properties']['file'], 'region')
-        self.assertEqual(first['relatedLocations'][0]['physicalLocation']['region'], {'byteOffset': 64, 'byteLength': 4})
+        region = first['relatedLocations'][0]['physicalLocation']['region']
+        self.assertEqual(region, {'byteOffset': 64, 'byteLength': 4})
         steps = first['codeFlows'][0]['threadFlows'][0]['locations']
         self.assertEqual(steps[0]['location']['logicalLocations'][0]['name'], 'main')
         self.assertEqual([step['nestingLevel'] for step in steps], list(range(len(steps))))
