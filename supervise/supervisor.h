@@ -67,7 +67,7 @@ int nv_sync_file(struct nv_supervisor *supervisor, pid_t thread, int fd, const s
                  uint64_t from, uint64_t to);
 
 /* synchronous.c: O_SYNC and O_DSYNC descriptors */
-nv_handler nv_handle_open, nv_handle_duplicate, nv_handle_duplicate_to, nv_handle_fcntl;
+nv_handler nv_handle_openat, nv_handle_duplicate, nv_handle_duplicate_to, nv_handle_fcntl;
 /*
  * A descriptor of ours (to be closed) for one of the program, if that is of a regular file at stake; else negative,
  * with the file not judged when it could not be had. flags as from F_GETFL.

@@ -245,7 +245,7 @@ static void open_synchronously(struct nv_supervisor *supervisor, const struct se
     nv_place_free(&place);
 }
 
-void nv_handle_open(struct nv_supervisor *supervisor, const struct seccomp_notif *call, struct nv_answer *answer)
+void nv_handle_openat(struct nv_supervisor *supervisor, const struct seccomp_notif *call, struct nv_answer *answer)
 {
     pid_t thread = (pid_t)call->pid;
     struct open_request request;
