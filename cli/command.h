@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 enum {
-    NV_EXIT_NOT_SERVED = 1, /* info: a file could not be served */
+    NV_EXIT_NOT_SERVED = 1, /* info, flush: a file could not be served */
     NV_EXIT_USAGE = 2,
     NV_EXIT_FINDINGS = 99,
     NV_EXIT_FAILED = 125, /* nvrtl failed, or nothing could be verified */
@@ -15,6 +15,7 @@ enum {
 /* Each takes its own arguments, argv[0] being "nvrtl NAME", and returns the exit status. */
 int nv_command_bench(int argc, char **argv);
 int nv_command_check(int argc, char **argv);
+int nv_command_flush(int argc, char **argv);
 int nv_command_info(int argc, char **argv);
 
 /* The folder that holds libnvrtl-verifier.so: as the user says, or of this build, or where it was installed. */
