@@ -622,6 +622,10 @@ static const struct event_kind event_kinds[] = {
     [NV_REFUSED_FLAGS] = {NV_RULE_TOKEN_MISUSE, "refused a call: a flag was passed that is not defined", misuse_advice},
     [NV_REFUSED_POINTER] = {NV_RULE_TOKEN_MISUSE, "refused a call: NULL was passed where memory must be",
                             misuse_advice},
+    [NV_REFUSED_MEMORY] = {NV_RULE_OUTSIDE_TOKEN, "was called on memory that is not persistent",
+                           "ask pmem_is_pmem, and use pmem_msync where it says no"},
+    [NV_REFUSED_DEVICE] = {NV_RULE_TOKEN_MISUSE, "could not make the range durable, and has no status to say so",
+                           "use pmem_msync, which tells"},
     [NV_MISUSE_LEVEL] = {NV_RULE_WRONG_IRQL,
                          "was called above the IRQL that it is for, or with special kernel APCs disabled",
                          "call it at PASSIVE_LEVEL, outside of guarded regions"},
@@ -644,6 +648,12 @@ static const struct event_kind *kind_of(const struct nv_ledger_event *event)
     return &event_kinds[known ? event->kind : NV_REFUSED_TOKEN];
 }
 
+/* What is flushed needlessly does no harm by itself. */
+static enum nv_severity severity_of(const struct nv_ledger_event *event)
+{
+    return event->kind == NV_REFUSED_MEMORY && !event->file ? NV_SEVERITY_WARNING : NV_SEVERITY_ERROR;
+}
+
 /* Drains that failed are no misuse: what they lost is found where it differs. */
 static void note_failed_drains(struct nv_supervisor *supervisor)
 {
@@ -664,7 +674,7 @@ static void note_failed_drains(struct nv_supervisor *supervisor)
 static int judge_event(struct nv_supervisor *supervisor, const struct nv_ledger_event *event)
 {
     const struct event_kind *kind = kind_of(event);
-    struct nv_finding *finding = nv_finding_new(kind->rule, NV_SEVERITY_ERROR);
+    struct nv_finding *finding = nv_finding_new(kind->rule, severity_of(event));
     int length;
 
     if (!finding)

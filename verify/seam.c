@@ -118,7 +118,7 @@ static NTSTATUS refuse(enum nv_refusal why, const char *function, PVOID token, c
         return STATUS_INVALID_PARAMETER;
     if (why == NV_REFUSED_RANGE)
         range.file = file_of(token);
-    if (why == NV_REFUSED_RANGE && range.file == 0)
+    if ((why == NV_REFUSED_RANGE || why == NV_REFUSED_MEMORY) && range.file == 0)
         range.file = file_at(address);
     nv_notes_event(why, function, id, token, &range, address);
     errno = before;
@@ -199,7 +199,7 @@ static void expect_order(const NV_MEMORY_RANGE *first, const NV_MEMORY_RANGE *th
     nv_expect_order(runtime, first, then, place_of(place, __builtin_frame_address(0)));
 }
 
-static const struct nv_seam seam = {
+static struct nv_seam seam = {
     .version = NV_SEAM_VERSION,
     .verified = true,
     .forced = true,
@@ -248,7 +248,8 @@ const struct nv_seam *nvrtl_verifier_seam(const struct nv_runtime *lent)
         return NULL;
     }
     runtime = lent;
-    engine = nv_verified_engine((NVRTL_DOMAIN)ledger->domain);
+    seam.domain = (NVRTL_DOMAIN)ledger->domain;
+    engine = nv_verified_engine(seam.domain);
     if (ledger->records != 0)
         engine = nv_recorded_engine(engine);
     nv_notes_open(ledger);

@@ -32,23 +32,35 @@ const struct nv_cpu *const nv_cpu_list[] = {
 
 const struct nv_cpu *nv_cpu = &nv_cpu_generic;
 
-static bool is_meant(const struct nv_cpu *cpu, const char *name)
+static bool has(const char *const *list, const char *text)
 {
-    return name ? strcmp(cpu->name, name) == 0 : !cpu->only_forced;
+    while (*list && strcmp(*list, text) != 0)
+        list++;
+    return *list != NULL;
+}
+
+static bool is_meant(const struct nv_cpu *cpu, const char *name, const char *const *without)
+{
+    return (name ? strcmp(cpu->name, name) == 0 : !cpu->only_forced) && !has(without, cpu->instruction);
 }
 
 /* The first that is supported, of those with the name, or, without a name, of those that may be chosen. */
-static const struct nv_cpu *best(const char *name)
+static const struct nv_cpu *best(const char *name, const char *const *without)
 {
     for (const struct nv_cpu *const *entry = nv_cpu_list; *entry; entry++)
-        if (is_meant(*entry, name) && (*entry)->supported())
+        if (is_meant(*entry, name, without) && (*entry)->supported())
             return *entry;
     return NULL;
 }
 
-void nv_cpu_choose(void)
+void nv_cpu_choose_without(const char *const *instructions)
 {
     const char *forced = nv_option(NV_OPTION_CPU);
-    const struct nv_cpu *chosen = forced ? best(forced) : NULL;
-    nv_cpu = chosen ? chosen : best(NULL);
+    const struct nv_cpu *chosen = forced ? best(forced, instructions) : NULL;
+    nv_cpu = chosen ? chosen : best(NULL, instructions);
+}
+
+void nv_cpu_choose(void)
+{
+    nv_cpu_choose_without((const char *const[]){NULL});
 }

@@ -38,6 +38,9 @@ extern const struct nv_cpu *const nv_cpu_list[];
 /* Puts the best supported table in force, or the one that NVRTL_CPU names. Called while the library is loaded. */
 void nv_cpu_choose(void);
 
+/* Likewise, but none that writes lines back by one of these instructions. The list ends with NULL. */
+void nv_cpu_choose_without(const char *const *instructions);
+
 /* The tables, by CPU family. */
 extern const struct nv_cpu nv_cpu_clwb_avx512_clzero;
 extern const struct nv_cpu nv_cpu_clwb_avx512;

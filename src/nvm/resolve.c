@@ -98,10 +98,24 @@ static struct nv_segment *append(struct segment_list *list)
         list->items = items;
         list->room = room;
     }
-    struct nv_segment *segment = &list->items[list->count++];
+    return &list->items[list->count++];
+}
+
+/* The part of a mapping from `from` to `to`. */
+static void describe(struct nv_segment *segment, const struct mapping *mapping, uintptr_t from, uintptr_t to)
+{
+    segment->start = (char *)from;
+    segment->end = (char *)to;
+    segment->offset = mapping->offset + (from - mapping->start);
+    segment->device = makedev(mapping->major, mapping->minor);
+    segment->inode = mapping->inode;
     segment->domain = NvrtlDomainVolatile;
     segment->reason[0] = 0;
-    return segment;
+    size_t length = strlen(mapping->path);
+    if (length >= sizeof(segment->path))
+        length = 0; /* no path can be that long; it is only a help */
+    memcpy(segment->path, mapping->path, length);
+    segment->path[length] = 0;
 }
 
 /* Takes the part of the mapping that begins at `from`; returns where it ends, or 0 without memory. */
@@ -111,16 +125,7 @@ static uintptr_t take(struct segment_list *list, const struct mapping *mapping, 
     if (!segment)
         return 0;
     uintptr_t to = mapping->end < end ? mapping->end : end;
-    segment->start = (char *)from;
-    segment->end = (char *)to;
-    segment->offset = mapping->offset + (from - mapping->start);
-    segment->device = makedev(mapping->major, mapping->minor);
-    segment->inode = mapping->inode;
-    size_t length = strlen(mapping->path);
-    if (length >= sizeof(segment->path))
-        length = 0; /* no path can be that long; it is only a help */
-    memcpy(segment->path, mapping->path, length);
-    segment->path[length] = 0;
+    describe(segment, mapping, from, to);
     return to;
 }
 
@@ -236,4 +241,59 @@ NTSTATUS nv_resolve(const void *address, size_t size_bytes, struct nv_segment **
     *segments = list.items;
     *count = list.count;
     return STATUS_SUCCESS;
+}
+
+/* -- one mapping -- */
+
+/* Judges the mapping, and describes it either way. */
+static NTSTATUS take_whole(const struct mapping *mapping, struct nv_segment *segment)
+{
+    describe(segment, mapping, mapping->start, mapping->end);
+    return judge(mapping);
+}
+
+static NTSTATUS find_by_text(uintptr_t address, struct nv_segment *segment)
+{
+    struct nv_lines maps;
+    struct mapping mapping;
+    const char *line;
+    NTSTATUS status = STATUS_INFO_LENGTH_MISMATCH;
+    if (nv_lines_open(&maps, "/proc/self/maps") < 0)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    while ((line = nv_lines_next(&maps)) != NULL) {
+        if (!parse(line, &mapping) || mapping.end <= address)
+            continue;
+        if (mapping.start <= address)
+            status = take_whole(&mapping, segment);
+        break;
+    }
+    if (maps.error)
+        status = STATUS_INSUFFICIENT_RESOURCES;
+    nv_lines_close(&maps);
+    return status;
+}
+
+/* As query_all for its statuses. */
+static NTSTATUS find_by_query(uintptr_t address, struct nv_segment *segment)
+{
+    struct mapping mapping;
+    char path[4096];
+    int maps = nv_os->open("/proc/self/maps");
+    if (maps < 0)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    int error = query(maps, address, &mapping, path, sizeof(path));
+    nv_os->close(maps);
+    if (error < 0)
+        return error == -ENOENT ? STATUS_INFO_LENGTH_MISMATCH : STATUS_NOT_SUPPORTED;
+    return take_whole(&mapping, segment);
+}
+
+NTSTATUS nv_resolve_mapping(const void *address, struct nv_segment *segment)
+{
+    NTSTATUS status = find_by_query((uintptr_t)address, segment);
+    if (status == STATUS_NOT_SUPPORTED)
+        status = find_by_text((uintptr_t)address, segment);
+    if (NT_SUCCESS(status))
+        nv_domain_find(segment);
+    return status;
 }

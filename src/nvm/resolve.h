@@ -14,4 +14,10 @@
  */
 NTSTATUS nv_resolve(const void *address, size_t size_bytes, struct nv_segment **segments, size_t *count);
 
+/*
+ * The whole mapping that `address` lies in. The statuses of nv_resolve; for what is mapped there and is not to be had,
+ * start and end are set all the same.
+ */
+NTSTATUS nv_resolve_mapping(const void *address, struct nv_segment *segment);
+
 #endif

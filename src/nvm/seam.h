@@ -74,6 +74,9 @@ enum nv_refusal {
     NV_REFUSED_RANGE,   /* not inside the token's range */
     NV_REFUSED_FLAGS,   /* an unknown flag */
     NV_REFUSED_POINTER, /* a NULL where memory must be */
+    /* The drop-in libpmem refuses nothing; it tells of these. */
+    NV_REFUSED_MEMORY, /* memory that is not persistent, by a function that is for persistent memory */
+    NV_REFUSED_DEVICE, /* it was not made durable, and the function has no status to say so */
 };
 
 /* What a driver or filter did wrong in a call that was served all the same. Numbered behind the refusals. */
@@ -85,7 +88,8 @@ enum nv_misuse {
 struct nv_seam {
     uint32_t version;
     bool verified;
-    bool forced; /* the domain does not follow the memory */
+    bool forced;         /* the domain does not follow the memory */
+    NVRTL_DOMAIN domain; /* that is simulated for what is at stake, in a verified run */
     /*
      * Set region->engine and ->context; base and size are set, and lie in the segments, which are adjacent and in
      * order.

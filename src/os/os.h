@@ -132,6 +132,15 @@ enum nv_option {
     NV_OPTION_VERIFIER,      /* NVRTL_VERIFIER: set by the supervisor in a verified run */
     NV_OPTION_VERIFIER_PATH, /* NVRTL_VERIFIER_PATH: the folder to load the verifier from */
     NV_OPTION_DRIVES,        /* NVRTL_DRIVES: the folders that drive letters stand for */
+    /* The drop-in libpmem: as libpmem(7) has them, and one of our own. */
+    NV_OPTION_PMEM_IS_PMEM_FORCE,
+    NV_OPTION_PMEM_NO_FLUSH,
+    NV_OPTION_PMEM_NO_CLWB,
+    NV_OPTION_PMEM_NO_CLFLUSHOPT,
+    NV_OPTION_PMEM_NO_MOVNT,
+    NV_OPTION_PMEM_MOVNT_THRESHOLD,
+    NV_OPTION_PMEM_MMAP_HINT,
+    NV_OPTION_PMEM_ABORT, /* NVRTL_PMEM_ABORT: end the program where a function without a status would have one */
     NV_OPTION_COUNT
 };
 

@@ -119,12 +119,53 @@ static void odd_texts(void **state)
     }
 }
 
+/* The one mapping around an address, both ways: its bounds are told even where no token could be had. */
+static void the_mapping_around(void **state)
+{
+    (void)state;
+    char *row = mmap(NULL, 8 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    munmap(row, 8 * PAGE);
+    mmap(row + PAGE, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, map.descriptor, 5 * (off_t)PAGE);
+    mmap(row + 3 * PAGE, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, map.descriptor, 0);
+    mmap(row + 4 * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    const struct {
+        size_t at, start, end;
+        NTSTATUS status;
+    } rows[] = {
+        {PAGE, PAGE, 3 * PAGE, STATUS_SUCCESS},
+        {3 * PAGE - 1, PAGE, 3 * PAGE, STATUS_SUCCESS},
+        {3 * PAGE, 3 * PAGE, 4 * PAGE, STATUS_ACCESS_DENIED},
+        {4 * PAGE + 7, 4 * PAGE, 5 * PAGE, STATUS_INVALID_PARAMETER},
+    };
+    for (int way = 0; way < 2; way++) {
+        struct nv_segment segment;
+        system_begin();
+        system_now.old_kernel = way;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+            assert_status(nv_resolve_mapping(row + rows[i].at, &segment), rows[i].status);
+            assert_ptr_equal(segment.start, row + rows[i].start);
+            assert_ptr_equal(segment.end, row + rows[i].end);
+        }
+        assert_status(nv_resolve_mapping(row + 5 * PAGE, &segment), STATUS_INFO_LENGTH_MISMATCH);
+        assert_status(nv_resolve_mapping(row + PAGE, &segment), STATUS_SUCCESS);
+        assert_int_equal(segment.offset, 5 * PAGE);
+        assert_int_not_equal(segment.reason[0], 0);
+        system_now.calls = 0;
+        system_now.fail_at = 1;
+        assert_status(nv_resolve_mapping(row + PAGE, &segment), STATUS_INSUFFICIENT_RESOURCES);
+        assert_int_equal(system_now.open_now, 0);
+        system_end();
+    }
+    munmap(row + PAGE, 4 * PAGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_ways_alike),
         cmocka_unit_test(what_a_segment_says),
         cmocka_unit_test(odd_texts),
+        cmocka_unit_test(the_mapping_around),
     };
     map = file_map_make(NULL, 16 * PAGE);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
