@@ -635,6 +635,9 @@ static const struct event_kind event_kinds[] = {
                            "use FltFlushBuffers, which goes to the filters below"},
     [NV_EVENT_NOT_DURABLE] = {NV_RULE_BROKEN_EXPECTATION, "was called for bytes that are not durable",
                               "write, flush and drain them (or sync the file) before this place"},
+    [NV_EVENT_TORN] = {NV_RULE_TORN_PUBLISH,
+                       "was told of a value that became durable in parts: a power failure could have left some of them",
+                       "publish by one aligned store of at most 8 bytes (on a disk: within a sector)"},
     [NV_EVENT_OUT_OF_ORDER] = {NV_RULE_BROKEN_EXPECTATION,
                                "asked for an order that did not hold: the second range became durable while these "
                                "bytes, of the first, were not",

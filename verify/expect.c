@@ -92,20 +92,41 @@ void nv_expect_order(const struct nv_runtime *runtime, const NV_MEMORY_RANGE *fi
 
 struct question {
     const struct nv_ledger_order *order;
-    bool changes; /* a line in flight changes what comes second */
+    uint64_t unit_bytes; /* that never tears */
+    uint64_t unit;       /* of what comes second, that a line in flight changes */
+    bool changes, several;
 };
+
+static void change(struct question *question, uint64_t unit)
+{
+    question->several = question->several || (question->changes && unit != question->unit);
+    question->changes = true;
+    question->unit = unit;
+}
 
 static void look(void *context, const struct nv_file *file, uint64_t offset, const void *flushed, const void *durable)
 {
     struct question *question = context;
     const struct nv_ledger_range *then = &question->order->then;
-    uint64_t from = then->offset > offset ? then->offset - offset : 0;
-    uint64_t to = then->offset + then->length_bytes;
+    const char *new_bytes = flushed, *old_bytes = durable;
 
-    if (question->changes || file->id != then->file || then->offset >= offset + NV_LINE_BYTES || to <= offset)
+    if (file->id != then->file)
         return;
-    to = to - offset < NV_LINE_BYTES ? to - offset : NV_LINE_BYTES;
-    question->changes = memcmp((const char *)flushed + from, (const char *)durable + from, (size_t)(to - from)) != 0;
+    for (uint64_t i = 0; i < NV_LINE_BYTES; i++)
+        if (offset + i >= then->offset && offset + i < then->offset + then->length_bytes &&
+            new_bytes[i] != old_bytes[i])
+            change(question, (offset + i) / question->unit_bytes);
+}
+
+static void ask(const struct nv_ledger_order *order, const struct question *question)
+{
+    uint16_t place = (uint16_t)order->place;
+    uint64_t offset = first_difference(&order->first);
+
+    if (offset != NV_VERIFIER_EQUAL)
+        broken(NV_EVENT_OUT_OF_ORDER, "NvrtlExpectOrder", &order->first, offset, place);
+    if (question->several)
+        broken(NV_EVENT_TORN, "NvrtlExpectOrder", &order->then, order->then.offset, place);
 }
 
 void nv_expect_before_drain(const struct nv_flight *flight)
@@ -114,15 +135,14 @@ void nv_expect_before_drain(const struct nv_flight *flight)
     uint32_t count = atomic_load_explicit(&ledger->orders, memory_order_relaxed);
 
     for (uint32_t i = 0; i < count && i < NV_LEDGER_ORDERS; i++) {
-        struct question question = {.order = &ledger->order[i]};
-        uint64_t offset;
+        const struct nv_ledger_order *order = &ledger->order[i];
+        struct question question = {
+            .order = order, .unit_bytes = ledger->domain == NvrtlDomainPageCache ? NV_SECTOR_BYTES : NV_WORD_BYTES};
 
-        if (atomic_load_explicit(&question.order->ready, memory_order_acquire) == 0)
+        if (atomic_load_explicit(&order->ready, memory_order_acquire) == 0)
             continue;
         nv_flight_each(flight, look, &question);
-        offset = question.changes ? first_difference(&question.order->first) : NV_VERIFIER_EQUAL;
-        if (offset != NV_VERIFIER_EQUAL)
-            broken(NV_EVENT_OUT_OF_ORDER, "NvrtlExpectOrder", &question.order->first, offset,
-                   (uint16_t)question.order->place);
+        if (question.changes)
+            ask(order, &question);
     }
 }

@@ -69,6 +69,12 @@ static inline uint32_t nv_line_hash(const void *line)
     return (uint32_t)sum;
 }
 
+/*
+ * What never tears: an aligned word in a cache line, a sector on a disk. A power failure may leave some of several.
+ */
+#define NV_WORD_BYTES 8u
+#define NV_SECTOR_BYTES 512u
+
 #define NV_LEDGER_MODULES 256
 #define NV_LEDGER_PLACES 65536 /* [0] means unknown */
 #define NV_LEDGER_FRAMES 16
@@ -94,7 +100,8 @@ struct nv_ledger_place {
 enum nv_ledger_event_kind {
     NV_EVENT_NOT_DURABLE = 32,  /* NvrtlExpectDurable, and it is not */
     NV_EVENT_OUT_OF_ORDER = 33, /* NvrtlExpectOrder, and the second became durable before the first */
-    NV_EVENT_DRAIN_FAILED = 34, /* the drain that was to fail, of this file; no misuse */
+    NV_EVENT_TORN = 34,         /* NvrtlExpectOrder, and the second became durable in parts */
+    NV_EVENT_DRAIN_FAILED = 35, /* the drain that was to fail, of this file; no misuse */
 };
 
 /* Misuse or a broken expectation, one record for each kind and place. */

@@ -27,8 +27,10 @@ NVRTL_API VOID NTAPI NvrtlExpectDurable(const VOID *Address, SIZE_T Size);
  * From now on: whenever a change of the ThenSize bytes from Then becomes durable, the FirstSize bytes from First are
  * durable already, as they are in memory at that time. So is published what recovery must be able to trust: the payload
  * first, then the flag, count or pointer that makes it count. One drain or sync that makes both durable has no order
- * between them. Where a verified run sees the order broken, that is the finding broken-expectation. Both lie in
- * mapped files, and are remembered by their place in the file. Source: nvrtl's own.
+ * between them. Where a verified run sees the order broken, that is the finding broken-expectation; where the bytes
+ * from Then become durable in parts that a power failure could separate (several aligned words of 8 bytes, or several
+ * sectors of a disk), it is torn-publish. Both lie in mapped files, and are remembered by their place in the file.
+ * Source: nvrtl's own.
  */
 NVRTL_API VOID NTAPI NvrtlExpectOrder(const VOID *First, SIZE_T FirstSize, const VOID *Then, SIZE_T ThenSize);
 

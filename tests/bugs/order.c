@@ -203,6 +203,33 @@ static void length_before_bytes(struct bug_file *file, bool right)
         bug_flush(file, 64, length);
 }
 
+/* A pointer and its generation, which recovery must see together. */
+static void two_words(struct bug_file *file, bool right)
+{
+    bug_persist(file, 4096, 9);
+    NvrtlExpectOrder(file->base + 4096, 8, file->base + 64, right ? 8 : 16);
+    bug_write(file, 64, 4096);
+    if (!right)
+        bug_write(file, 72, 1);
+    bug_flush(file, 64, 16);
+}
+
+static void across_a_line(struct bug_file *file, bool right)
+{
+    size_t at = right ? 128 : 124;
+    uint64_t value = 0x0101010101010101;
+    NvrtlExpectOrder(file->base + 4096, 8, file->base + at, 8);
+    memcpy(file->base + at, &value, 8);
+    bug_flush(file, at, 8);
+}
+
+static void across_a_sector(struct bug_file *file, bool right)
+{
+    off_t at = right ? 512 : 508;
+    NvrtlExpectOrder(file->base + 4096, 8, file->base + at, 8);
+    bug_check(pwrite(file->descriptor, "8 bytes!", 8, at) == 8 && fdatasync(file->descriptor) == 0);
+}
+
 static const struct bug bugs[] = {
     {"never-drained", "not-drained", never_drained, NULL},
     {"last-one-not-drained", "not-drained", last_one_not_drained, NULL},
@@ -222,6 +249,9 @@ static const struct bug bugs[] = {
     {"in-one-msync", "broken-expectation", in_one_msync, NULL},
     {"in-one-fsync", "broken-expectation", in_one_fsync, NULL},
     {"acknowledged-too-early", "broken-expectation", acknowledged_too_early, NULL},
+    {"two-words", "torn-publish", two_words, LINES_ONLY},
+    {"across-a-line", "torn-publish", across_a_line, LINES_ONLY},
+    {"across-a-sector", "torn-publish", across_a_sector, NULL},
     {"length-before-bytes", "broken-expectation", length_before_bytes, LINES_ONLY},
 };
 BUG_CLASS(order, bugs);
