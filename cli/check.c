@@ -324,10 +324,11 @@ static int conclude(struct check *check, const struct nv_suppressions *list, str
 
 static int run(struct check *check, const struct nv_suppressions *list)
 {
-    char verifier[PATH_MAX], error[512] = "";
+    char verifier[PATH_MAX], drop_in[PATH_MAX], error[512] = "";
     struct nv_report *report = NULL;
     check->run.verifier_path = nv_verifier_path(verifier, sizeof verifier);
     check->run.record = check->format == FORMAT_JSON || check->format == FORMAT_HTML;
+    check->run.drop_in_path = nv_drop_in_path(check->run.verifier_path, drop_in, sizeof drop_in);
     int failed = nv_run(&check->run, &report, error, sizeof error);
     if (failed) {
         fprintf(stderr, "nvrtl check: %s\n", error);

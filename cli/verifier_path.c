@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Where libnvrtl-verifier.so is: so that nvrtl runs from its build tree as well as installed. check.c asks. */
+/*
+ * Where libnvrtl-verifier.so and libpmem.so.1 are: so that nvrtl runs from its build tree as well as installed. check.c
+ * asks.
+ */
 #include "cli/command.h"
 #include "cli/config.h"
 #include "src/nvm/seam.h"
@@ -40,4 +43,19 @@ const char *nv_verifier_path(char *buffer, size_t buffer_bytes)
     if (!realpath(chosen, whole) || strlen(whole) >= buffer_bytes)
         return chosen;
     return strcpy(buffer, whole);
+}
+
+const char *nv_drop_in_path(const char *verifier, char *buffer, size_t buffer_bytes)
+{
+    static const char *const places[] = {"%s", "%s/../compat/libpmem"}; /* installed, and in the build tree */
+    char library[PATH_MAX];
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        int length = snprintf(buffer, buffer_bytes, places[i], verifier);
+        if (length < 0 || (size_t)length >= buffer_bytes)
+            return NULL;
+        length = snprintf(library, sizeof library, "%s/libpmem.so.1", buffer);
+        if (length > 0 && (size_t)length < sizeof library && access(library, R_OK) == 0)
+            return realpath(buffer, library) && strlen(library) < buffer_bytes ? strcpy(buffer, library) : buffer;
+    }
+    return NULL;
 }

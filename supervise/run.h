@@ -24,6 +24,7 @@ struct nv_run_options {
     bool record;               /* the report has maps and a timeline, too */
     const char *scratch;       /* NULL: memory */
     const char *verifier_path; /* folder of libnvrtl-verifier.so */
+    const char *drop_in_path;  /* folder of the libraries that stand in for others (compat/); NULL: none */
 };
 
 /*

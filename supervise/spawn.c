@@ -73,6 +73,22 @@ static bool hear(int line, struct word *word, int *listener)
     return got == sizeof *word;
 }
 
+/* Libraries that stand in for others are found first. False: no memory. */
+static bool prefer_drop_ins(const char *folder)
+{
+    const char *before = getenv("LD_LIBRARY_PATH");
+    char *path;
+    int status;
+
+    if (!folder)
+        return true;
+    if (asprintf(&path, "%s%s%s", folder, before && *before ? ":" : "", before ? before : "") < 0)
+        return false;
+    status = setenv("LD_LIBRARY_PATH", path, 1);
+    free(path);
+    return !status;
+}
+
 static void become_program(const struct nv_supervisor *supervisor, const struct nv_spawn *spawn, int line)
 {
     char name[sizeof supervisor->socket_name + 1];
@@ -80,7 +96,8 @@ static void become_program(const struct nv_supervisor *supervisor, const struct 
 
     snprintf(name, sizeof name, "@%s", supervisor->socket_name);
     if (setenv(NV_VERIFIER_VARIABLE, name, 1) ||
-        setenv(NV_VERIFIER_PATH_VARIABLE, supervisor->options->verifier_path, 1) || chdir(spawn->working_folder)) {
+        setenv(NV_VERIFIER_PATH_VARIABLE, supervisor->options->verifier_path, 1) ||
+        !prefer_drop_ins(supervisor->options->drop_in_path) || chdir(spawn->working_folder)) {
         tell(line, STEP_EXECUTE, errno, -1);
         _exit(125);
     }
