@@ -106,7 +106,7 @@ void nv_pmem_flush_parts(const void *address, size_t size_bytes, bool drains, co
         at += part;
         left -= part;
     }
-    status = drains ? nv_pmem_drain(call->place) : STATUS_SUCCESS;
+    status = drains ? nv_pmem_drain(NULL) : STATUS_SUCCESS;
     first = first == STATUS_SUCCESS ? status : first;
     if (first != STATUS_SUCCESS)
         nv_pmem_failed(first, call, address, size_bytes);
@@ -216,7 +216,7 @@ static int drain_device(const char *address)
 
 static int deep_drain(const void *address, size_t size_bytes, const struct nv_pmem_call *call)
 {
-    NTSTATUS status = nv_pmem_drain(call->place);
+    NTSTATUS status = nv_pmem_drain(NULL);
     if (status != STATUS_SUCCESS) {
         nv_pmem_error(nv_pmem_errno(status), "%s: %zu bytes from %p are not durable", call->function, size_bytes,
                       address);

@@ -18,7 +18,7 @@ static inline bool nv_pmem_pending(void)
 NTSTATUS nv_pmem_flush_part(const struct nv_pmem_region *region, const void *address, size_t size_bytes, bool once,
                             const void *place);
 
-/* What this thread has flushed, of every kind. */
+/* What this thread has flushed, of every kind. No place: the end of another call. */
 NTSTATUS nv_pmem_drain(const void *place);
 
 /* Mapping by mapping. A failure is told as nv_pmem_failed does. */

@@ -101,7 +101,7 @@ static void write_any(char *destination, const struct content *content, size_t s
         nv_pmem_region_release(region, &once);
     }
     if (status == STATUS_SUCCESS && !(flags & (PMEM_F_MEM_NODRAIN | PMEM_F_MEM_NOFLUSH)))
-        status = nv_pmem_drain(call->place);
+        status = nv_pmem_drain(NULL);
     if (status != STATUS_SUCCESS)
         nv_pmem_failed(status, call, destination, size_bytes);
 }
