@@ -255,7 +255,7 @@ static NTSTATUS finish(struct attempt *attempt)
 {
     struct nv_file *file = attempt->file;
     if (attempt->is_made)
-        atomic_fetch_add(&file->names_given, 1);
+        atomic_fetch_add(&file->fcb->names_given, 1);
     if (file->kind == NV_FILE_DATA && (attempt->options & FILE_NO_INTERMEDIATE_BUFFERING))
         file->is_direct = nv_os->set_direct(file->descriptor) == 0;
     if (!attempt->disposition->empties || attempt->is_made)

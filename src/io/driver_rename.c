@@ -58,7 +58,7 @@ static NTSTATUS move(struct nv_file *file, const char *now, const struct nv_path
     int error = nv_os->rename_at(AT_FDCWD, now, nv_path_root(path), path->text, replaces ? 0 : RENAME_NOREPLACE);
     if (error < 0)
         return error == -ENOENT ? STATUS_OBJECT_PATH_NOT_FOUND : nv_os_path_status(error);
-    atomic_fetch_add(&file->names_given, 1);
+    atomic_fetch_add(&file->fcb->names_given, 1);
     return STATUS_SUCCESS;
 }
 

@@ -125,24 +125,24 @@ static NTSTATUS flush_name(const struct nv_file *file, bool is_ours)
 
 static bool is_durable(const struct nv_file *file, uint32_t given)
 {
-    return atomic_load_explicit(&file->name_durable, memory_order_acquire) == given + 1;
+    return atomic_load_explicit(&file->fcb->name_durable, memory_order_acquire) == given + 1;
 }
 
 NTSTATUS nv_entry_flush(struct nv_file *file)
 {
-    uint32_t given = atomic_load_explicit(&file->names_given, memory_order_acquire);
+    uint32_t given = atomic_load_explicit(&file->fcb->names_given, memory_order_acquire);
     if (is_durable(file, given))
         return STATUS_SUCCESS;
     NTSTATUS status = flush_name(file, given > 0);
     if (NT_SUCCESS(status))
-        atomic_store_explicit(&file->name_durable, given + 1, memory_order_release);
+        atomic_store_explicit(&file->fcb->name_durable, given + 1, memory_order_release);
     return status;
 }
 
 void nv_entry_forget(struct nv_file *file)
 {
     bool has_name = file->kind == NV_FILE_DATA || file->kind == NV_FILE_DIRECTORY;
-    if (!has_name || is_durable(file, atomic_load_explicit(&file->names_given, memory_order_acquire)))
+    if (!has_name || is_durable(file, atomic_load_explicit(&file->fcb->names_given, memory_order_acquire)))
         return;
     int folder = open_folder(file);
     struct nv_backing *backing = folder == NAMELESS ? NULL : backing_of(file, folder);

@@ -21,6 +21,13 @@ struct nv_fcb {
     size_t readers, writers, deleters;
     size_t read_shared, write_shared, delete_shared;
     _Atomic bool delete_pending;
+    /*
+     * The name is durable when name_durable is 1 more than names_given: how often the file got a name by one of the
+     * handles, when it was created and at each renaming. Whoever names a file counts, the flush does the rest
+     * (entry.h).
+     */
+    _Atomic uint32_t names_given;
+    _Atomic uint32_t name_durable;
 };
 
 /* The file's, with one reference more; NULL without memory. */

@@ -30,12 +30,6 @@ struct nv_file {
     bool is_direct;  /* O_DIRECT */
     bool is_stream;  /* has no offsets */
     bool writable;   /* the descriptor is: the file system cannot be mounted for reading only while it is open */
-    /*
-     * The name is durable when name_durable is 1 more than names_given: how often this object gave the file a name,
-     * when it was created and at each renaming. Whoever names a file counts, the flush does the rest (entry.h).
-     */
-    _Atomic uint32_t names_given;
-    _Atomic uint32_t name_durable;
     pthread_mutex_t position_lock; /* of shown.CurrentByteOffset */
     void *contexts;                /* minifilters', under their lock; gone when the file is closed */
 };
