@@ -71,7 +71,7 @@ static NTSTATUS probe(const struct wishes *wishes)
 {
     NTSTATUS status = nv_probe_write(wishes->handle, sizeof(HANDLE));
     if (status == STATUS_SUCCESS)
-        status = nv_probe_write(wishes->io, sizeof(IO_STATUS_BLOCK));
+        status = nv_probe_status_block(wishes->io);
     if (status == STATUS_SUCCESS && wishes->allocation_size)
         status = nv_probe_read(wishes->allocation_size, sizeof(LARGE_INTEGER));
     if (status == STATUS_SUCCESS && wishes->ea)

@@ -44,7 +44,7 @@ static inline NTSTATUS flush(HANDLE handle, UCHAR minor, PIO_STATUS_BLOCK io, bo
 {
     struct nv_file *file;
     ACCESS_MASK granted;
-    NTSTATUS status = is_trusted ? STATUS_SUCCESS : nv_probe_write(io, sizeof(*io));
+    NTSTATUS status = is_trusted ? STATUS_SUCCESS : nv_probe_status_block(io);
     if (NT_SUCCESS(status))
         status = nv_file_reference(handle, &file, &granted);
     if (!NT_SUCCESS(status))

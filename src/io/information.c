@@ -129,7 +129,7 @@ static NTSTATUS probe(const struct question *question)
         return STATUS_ACCESS_VIOLATION;
     if (io % sizeof(ULONG) || buffer % sizeof(ULONG))
         return STATUS_DATATYPE_MISALIGNMENT;
-    NTSTATUS status = nv_probe_write(question->io, sizeof(*question->io));
+    NTSTATUS status = nv_probe_status_block(question->io);
     if (status != STATUS_SUCCESS)
         return status;
     return question->major == IRP_MJ_SET_INFORMATION ? nv_probe_read(question->buffer, question->length)

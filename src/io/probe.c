@@ -57,3 +57,15 @@ NTSTATUS nv_probe_write(void *start, size_t size_bytes)
         return STATUS_SUCCESS;
     return ask(nv_os->probe_write, (uintptr_t)start, size_bytes);
 }
+
+NTSTATUS nv_probe_status_block(IO_STATUS_BLOCK *io)
+{
+    uintptr_t start = (uintptr_t)io, gap = start + sizeof(io->Status);
+    if (is_on_stack(start, sizeof(*io)))
+        return STATUS_SUCCESS;
+    bool is_in_one_page = (start & (PAGE - 1)) <= PAGE - sizeof(*io);
+    int error = is_in_one_page ? nv_os->scribble(gap) : -ENOSYS;
+    if (error == 0)
+        return STATUS_SUCCESS;
+    return error == -EFAULT ? STATUS_ACCESS_VIOLATION : ask(nv_os->probe_write, start, sizeof(*io));
+}

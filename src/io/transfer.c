@@ -27,7 +27,7 @@ struct transfer {
 
 static NTSTATUS probe(const struct transfer *transfer)
 {
-    NTSTATUS status = nv_probe_write(transfer->io, sizeof(*transfer->io));
+    NTSTATUS status = nv_probe_status_block(transfer->io);
     if (status == STATUS_SUCCESS && transfer->offset)
         status = nv_probe_read(transfer->offset, sizeof(*transfer->offset));
     if (status == STATUS_SUCCESS && !transfer->buffer && transfer->length)

@@ -429,6 +429,13 @@ static int os_probe_write(uintptr_t word)
     return (int)outcome(syscall(SYS_futex, word, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, 0, word, nothing), saved);
 }
 
+/* The number of a CPU. */
+static int os_scribble(uintptr_t address)
+{
+    int saved = errno;
+    return (int)outcome(syscall(SYS_getcpu, address, NULL, NULL), saved);
+}
+
 /*
  * The first thread's stack grows: what libc knows as its lower end is where it may grow to. Something else may be put
  * there, but not near its use.
@@ -506,6 +513,7 @@ const struct nv_os nv_os_linux = {
     .check_access = os_check_access,
     .probe_read = os_probe_read,
     .probe_write = os_probe_write,
+    .scribble = os_scribble,
     .find_stack = os_find_stack,
 };
 

@@ -91,6 +91,7 @@ struct nv_os {
     /* Memory of the program. Addresses are multiples of 8; -EFAULT: the word there may not be read, or written. */
     int (*probe_read)(uintptr_t word);
     int (*probe_write)(uintptr_t word);
+    int (*scribble)(uintptr_t address); /* writes four bytes without any meaning: for less than probe_write costs */
     int (*find_stack)(uintptr_t *low, uintptr_t *high); /* of this thread, as libc made it */
 };
 

@@ -280,6 +280,7 @@ HAND_ON(ssize_t, write, (int descriptor, const void *buffer, size_t size_bytes),
 HAND_ON(ssize_t, list, (int descriptor, void *entries, size_t size_bytes), (descriptor, entries, size_bytes))
 HAND_ON(int, probe_read, (uintptr_t word), (word))
 HAND_ON(int, probe_write, (uintptr_t word), (word))
+HAND_ON(int, scribble, (uintptr_t address), (address))
 HAND_ON(int, find_stack, (uintptr_t * low, uintptr_t *high), (low, high))
 
 static const struct nv_os table = {
@@ -331,6 +332,7 @@ static const struct nv_os table = {
     .list = system_list,
     .probe_read = system_probe_read,
     .probe_write = system_probe_write,
+    .scribble = system_scribble,
     .find_stack = system_find_stack,
 };
 
