@@ -245,6 +245,9 @@ int nv_names_apply(struct nv_image *image, struct nv_changes *changes);
 /* notice, gather and apply: what a sync does to names. */
 int nv_names_sync(struct nv_image *image, struct nv_object *only);
 
+/* upper.c: a file of an overlay's upper layer becomes that of the view; any other is left as it is. */
+int nv_upper_translate(const struct nv_image *image, uint64_t *device, uint64_t *inode);
+
 /* lines.c: the verifier's records of a file's lines */
 int nv_lines_provide(struct nv_object *object, uint64_t end);
 void nv_lines_forget(struct nv_object *object);

@@ -273,11 +273,11 @@ int nv_names_gather(struct nv_image *image, struct nv_object *only, struct nv_ch
 int nv_names_meet(struct nv_image *image, uint64_t device, uint64_t inode, struct nv_object **found)
 {
     struct nv_changes changes = {0};
-    int status;
+    int status = nv_upper_translate(image, &device, &inode);
 
-    *found = nv_image_find(image, device, inode);
-    if (*found && !image->inodes_return)
-        return 0;
+    *found = status ? NULL : nv_image_find(image, device, inode);
+    if (status || (*found && !image->inodes_return))
+        return status;
     status = nv_names_gather(image, NULL, &changes);
     nv_changes_free(&changes);
     *found = nv_image_find(image, device, inode);
