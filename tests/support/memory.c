@@ -15,7 +15,10 @@ struct file_map file_map_make(const char *folder, size_t size_bytes)
     map.descriptor = mkstemp(map.path);
     assert_true(map.descriptor >= 0);
     assert_int_equal(ftruncate(map.descriptor, (off_t)size_bytes), 0);
-    map.base = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, map.descriptor, 0);
+    const int protection = PROT_READ | PROT_WRITE;
+    map.base = mmap(NULL, size_bytes, protection, MAP_SHARED_VALIDATE | MAP_SYNC, map.descriptor, 0);
+    if (map.base == MAP_FAILED)
+        map.base = mmap(NULL, size_bytes, protection, MAP_SHARED, map.descriptor, 0);
     assert_true(map.base != MAP_FAILED);
     return map;
 }

@@ -27,7 +27,7 @@ struct file_map {
     char path[256];
 };
 
-/* A new file of zeros in the folder (NULL: the current one), mapped shared and writable. */
+/* A new file of zeros in the folder (NULL: the current one), mapped shared and writable; with MAP_SYNC if it is DAX. */
 struct file_map file_map_make(const char *folder, size_t size_bytes);
 
 /* Unmaps, closes and unlinks. */

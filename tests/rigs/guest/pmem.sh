@@ -51,6 +51,7 @@ for table in $(nvrtl info | awk '/ (available|in force)/ { print $1 }'); do
     NVRTL_CPU=$table nvrtl info | grep -q "^  $table .*NVRTL_CPU names it" || fail "$table is not in force"
     for test; do
         NVRTL_CPU=$table "$test" >/tmp/output 2>&1 || fail "$table: $test: $(cat /tmp/output)"
+        [ "$test" != contract-nvm-calls ] || grep -q "^$domain (.*): DAX" /tmp/output || fail 'it tested another domain'
     done
     echo "$table: $# tests"
 done
