@@ -21,7 +21,8 @@ said=$(rig-client domain /mnt/file sync)
 cd /mnt
 for test; do
     "$test" >/tmp/output 2>&1 || fail "$test: $(cat /tmp/output)"
-    [ "$test" != contract-nvm-calls ] || grep -q '^page-cache (msync): DAX' /tmp/output || fail 'it tested another domain'
+    [ "$test" != contract-nvm-calls ] || grep -q '^page-cache (msync): DAX' /tmp/output ||
+        fail 'another domain was tested'
 done
 cd /
 
