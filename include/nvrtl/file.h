@@ -665,7 +665,7 @@ NVRTL_API NTSTATUS NTAPI ZwCreateSection(PHANDLE SectionHandle, ACCESS_MASK Desi
  * STATUS_SECTION_PROTECTION       it allows what the section's own protection does not.
  * STATUS_INVALID_PARAMETER_4      ZeroBits is more than 21.
  * STATUS_INVALID_PARAMETER_8      InheritDisposition is neither ViewShare nor ViewUnmap.
- * STATUS_INVALID_PARAMETER_9      AllocationType is not 0 or MEM_RESERVE for a view of a file.
+ * STATUS_INVALID_PARAMETER_9      AllocationType has MEM_COMMIT or MEM_RESERVE.
  * STATUS_MAPPED_ALIGNMENT         *SectionOffset or *BaseAddress is no multiple of 64 KiB.
  * STATUS_INVALID_PARAMETER        *SectionOffset is past the section's end.
  * STATUS_INVALID_VIEW_SIZE        the view would be.

@@ -6,6 +6,7 @@
 #include "src/os/os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <nvrtl/status.h>
 #include <sys/statvfs.h>
 
@@ -48,12 +49,25 @@ static NTSTATUS flush_data(struct nv_file *file, UCHAR minor)
     return error == 0 ? STATUS_SUCCESS : nv_os_status(error);
 }
 
+/* XFS says that a folder has nothing left to flush, too, when it was shut down and the entries are lost. */
+static NTSTATUS check_alive(const struct nv_file *file)
+{
+    int descriptor = nv_os->open_at(file->descriptor, ".", O_RDONLY | O_DIRECTORY, 0);
+    if (descriptor == -EIO)
+        return STATUS_VOLUME_DISMOUNTED;
+    if (descriptor >= 0)
+        nv_os->close(descriptor);
+    return STATUS_SUCCESS;
+}
+
 /* A folder's data is its entries, which are metadata. */
 static NTSTATUS flush_directory(struct nv_file *file, UCHAR minor)
 {
     NTSTATUS status = check_media(file);
     if (NT_SUCCESS(status))
         status = nv_backing_sync_file(file->backing, file->descriptor, NV_SYNC_ALL);
+    if (NT_SUCCESS(status))
+        status = check_alive(file);
     return NT_SUCCESS(status) && minor == NORMAL ? nv_entry_flush(file) : status;
 }
 

@@ -141,11 +141,16 @@ static int open_again(int folder)
     return 0;
 }
 
-/* No byte is read or written. To open the file again would tell as much; but to close it then drops fcntl locks. */
+/*
+ * No byte is read or written. To open the file again would tell as much; but to close it then drops fcntl locks. XFS
+ * lets nothing be written by a descriptor for writing alone, but says no to a position.
+ */
 static int os_alive(int descriptor)
 {
     int saved = errno;
-    long result = outcome(syscall(SYS_pread64, descriptor, "", (size_t)0, (off_t)0), saved);
+    long result = outcome(syscall(SYS_lseek, descriptor, (off_t)0, SEEK_CUR), saved);
+    if (result >= 0)
+        result = outcome(syscall(SYS_pread64, descriptor, "", (size_t)0, (off_t)0), saved);
     if (result == -EBADF)
         result = outcome(syscall(SYS_pwrite64, descriptor, "", (size_t)0, (off_t)0), saved);
     return result == -EISDIR ? open_again(descriptor) : (int)result;

@@ -50,7 +50,9 @@ void disks_begin(const char *parent)
 {
     if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         skip_all("needs root");
-    snprintf(work, sizeof(work), "%s/nvrtl-disk-XXXXXX", parent);
+    char *absolute = realpath(parent, NULL);
+    snprintf(work, sizeof(work), "%.150s/nvrtl-disk-XXXXXX", absolute ? absolute : parent);
+    free(absolute);
     if (!mkdtemp(work))
         skip_all("no folder can be made here");
 }
@@ -113,17 +115,17 @@ void disk_unmount(struct disk *disk, bool removes)
     rmdir(disk->folder);
 }
 
-static void name_disk(struct disk *disk, const char *name, const char *type)
+static void name_disk(struct disk *disk, const char *folder, const char *name, const char *type)
 {
     *disk = (struct disk){.type = type, .descriptor = -1};
-    snprintf(disk->image, sizeof(disk->image), "%s/%s.img", work, name);
+    snprintf(disk->image, sizeof(disk->image), "%s/%s.img", folder, name);
     snprintf(disk->folder, sizeof(disk->folder), "%s/%s", work, name);
 }
 
-bool disk_make(struct disk *disk, const char *name, const char *type)
+bool disk_make_in(struct disk *disk, const char *folder, const char *name, const char *type)
 {
     char command[800];
-    name_disk(disk, name, type);
+    name_disk(disk, folder, name, type);
     snprintf(command, sizeof(command), "PATH=$PATH:/sbin:/usr/sbin; truncate -s %s %s && %s %s >/dev/null 2>&1",
              type_of(disk)->size, disk->image, type_of(disk)->make, disk->image);
     if (run(command) && disk_mount(disk, 0))
@@ -132,10 +134,15 @@ bool disk_make(struct disk *disk, const char *name, const char *type)
     return false;
 }
 
+bool disk_make(struct disk *disk, const char *name, const char *type)
+{
+    return disk_make_in(disk, work, name, type);
+}
+
 bool disk_copy(const struct disk *disk, struct disk *copy, const char *name)
 {
     char command[600];
-    name_disk(copy, name, disk->type);
+    name_disk(copy, work, name, disk->type);
     snprintf(command, sizeof(command), "cp --sparse=always %s %s", disk->image, copy->image);
     return run(command);
 }

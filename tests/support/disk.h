@@ -25,6 +25,9 @@ void disks_end(void);
 /* Makes a file system of the type ("ext4", "ext2", "xfs", "btrfs") and mounts it. False: this machine cannot. */
 bool disk_make(struct disk *disk, const char *name, const char *type);
 
+/* Likewise, with its image in a folder of the caller's. */
+bool disk_make_in(struct disk *disk, const char *folder, const char *name, const char *type);
+
 /* Mounts it again, with MS_* flags. */
 bool disk_mount(struct disk *disk, unsigned long flags);
 

@@ -120,11 +120,19 @@ static int system_sync(void *start, size_t size_bytes)
     return result;
 }
 
+static void note_sync(char letter)
+{
+    size_t length = strlen(system_now.sync_log);
+    if (length + 1 < sizeof(system_now.sync_log))
+        system_now.sync_log[length] = letter;
+}
+
 /* After the real one, which is not asked where there is no disk. */
-static int outcome_of_sync(int result)
+static int outcome_of_sync(int result, char letter)
 {
     system_now.syncs++;
-    if (system_now.sync_errors == 0)
+    note_sync(letter);
+    if (system_now.sync_errors == 0 || system_now.syncs_before-- > 0)
         return result;
     system_now.sync_errors -= system_now.sync_errors > 0;
     return -system_now.sync_error;
@@ -134,25 +142,27 @@ static int system_sync_file(int descriptor, bool data_only)
 {
     if (fails())
         return -system_now.error;
-    return outcome_of_sync(system_now.no_disk ? 0 : nv_os_linux.sync_file(descriptor, data_only));
+    return outcome_of_sync(system_now.no_disk ? 0 : nv_os_linux.sync_file(descriptor, data_only),
+                           data_only ? 'D' : 'F');
 }
 
 static int system_sync_volume(int descriptor)
 {
     if (fails())
         return -system_now.error;
-    return outcome_of_sync(system_now.no_disk ? 0 : nv_os_linux.sync_volume(descriptor));
+    return outcome_of_sync(system_now.no_disk ? 0 : nv_os_linux.sync_volume(descriptor), 'V');
 }
 
 static int system_write_back(int descriptor)
 {
     if (fails())
         return -system_now.error;
-    return outcome_of_sync(system_now.no_disk ? 0 : nv_os_linux.write_back(descriptor));
+    return outcome_of_sync(system_now.no_disk ? 0 : nv_os_linux.write_back(descriptor), 'W');
 }
 
 static int system_drop_pages(int descriptor)
 {
+    note_sync('P');
     return fails() ? -system_now.error : nv_os_linux.drop_pages(descriptor);
 }
 
@@ -170,6 +180,7 @@ static int system_unread(int pipe)
 
 static int system_await_hangup(int pipe, int timeout_ms)
 {
+    system_now.hangup_awaited |= timeout_ms > 0;
     return fails() ? -system_now.error : nv_os_linux.await_hangup(pipe, timeout_ms);
 }
 

@@ -22,6 +22,7 @@ struct system {
     int error;                     /* with this errno */
     int sync_error;                /* every msync, fsync, fdatasync, syncfs and writing back fails with this errno */
     int sync_errors;               /* how often it does, after the real one; negative: for ever */
+    int syncs_before;              /* how many of them do not fail before */
     int gone;                      /* the device of every descriptor has gone, with this errno */
     bool old_kernel;               /* mappings are told by text alone */
     bool no_disk;                  /* msync only counts */
@@ -38,6 +39,8 @@ struct system {
     long failed;
     long open_now;
     long syncs;
+    char sync_log[64]; /* a letter for each: Fsync, fDatasync, syncfs of a Volume, Writing back, and Pages dropped */
+    _Atomic bool hangup_awaited;
     uintptr_t sync_start;
     size_t sync_size_bytes;
 };

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* What mingw's headers for programs lack of the interface, by its public documentation. For table.c alone. */
+#ifndef FILE_MINGW_MISSING_H
+#define FILE_MINGW_MISSING_H
+
+#include <windows.h>
+
+typedef enum _SECTION_INHERIT { ViewShare = 1, ViewUnmap = 2 } SECTION_INHERIT;
+
+#define NtCurrentProcess() ((HANDLE)(LONG_PTR)-1)
+#define FLUSH_FLAGS_FILE_DATA_ONLY 1
+#define FLUSH_FLAGS_NO_SYNC 2
+#define FLUSH_FLAGS_FILE_DATA_SYNC_ONLY 4
+#define FLUSH_FLAGS_FLUSH_AND_PURGE 8
+
+NTSTATUS NTAPI NtReadFile(HANDLE, HANDLE, PIO_APC_ROUTINE, PVOID, PIO_STATUS_BLOCK, PVOID, ULONG, PLARGE_INTEGER,
+                          PULONG);
+NTSTATUS NTAPI NtWriteFile(HANDLE, HANDLE, PIO_APC_ROUTINE, PVOID, PIO_STATUS_BLOCK, PVOID, ULONG, PLARGE_INTEGER,
+                           PULONG);
+NTSTATUS NTAPI NtFlushBuffersFile(HANDLE, PIO_STATUS_BLOCK);
+NTSTATUS NTAPI ZwFlushBuffersFile(HANDLE, PIO_STATUS_BLOCK);
+NTSTATUS NTAPI NtCreateSection(PHANDLE, ACCESS_MASK, POBJECT_ATTRIBUTES, PLARGE_INTEGER, ULONG, ULONG, HANDLE);
+NTSTATUS NTAPI NtMapViewOfSection(HANDLE, HANDLE, PVOID *, ULONG_PTR, SIZE_T, PLARGE_INTEGER, PSIZE_T, SECTION_INHERIT,
+                                  ULONG, ULONG);
+NTSTATUS NTAPI NtUnmapViewOfSection(HANDLE, PVOID);
+NTSTATUS NTAPI NtFlushVirtualMemory(HANDLE, PVOID *, PSIZE_T, PIO_STATUS_BLOCK);
+
+#endif
