@@ -27,23 +27,35 @@ struct sample {
     char error[160];
 };
 
-static const char *kernel_state(const struct nv_cpu *kernel)
+static const char *kernel_state(const struct nv_cpu *kernel, const char *forced)
 {
-    const char *forced = nv_option(NV_OPTION_CPU);
     if (kernel == nv_cpu)
         return forced && strcmp(forced, kernel->name) == 0 ? "in force: NVRTL_CPU names it"
                                                            : "in force: the best that this CPU has";
-    return kernel->supported() ? "available" : "not on this CPU";
+    if (!kernel->supported())
+        return "not on this CPU";
+    return kernel->only_forced ? "available, when NVRTL_CPU names it" : "available";
+}
+
+static bool is_known(const char *name)
+{
+    for (const struct nv_cpu *const *kernel = nv_cpu_list; *kernel; kernel++)
+        if (strcmp((*kernel)->name, name) == 0)
+            return true;
+    return false;
 }
 
 static void print_cpu(void)
 {
-    puts("nvrtl " NV_VERSION "\n\nCPU kernels");
-    for (const struct nv_cpu *const *kernel = nv_cpu_list; *kernel; kernel++)
-        printf("  %-19s %s\n", (*kernel)->name, kernel_state(*kernel));
     const char *forced = nv_option(NV_OPTION_CPU);
+    puts("nvrtl " NV_VERSION "\n\nCPU kernels");
+    for (const struct nv_cpu *const *kernel = nv_cpu_list; *kernel; kernel++) {
+        const char *but = (*kernel)->only_forced;
+        printf("  %-19s %s%s%s\n", (*kernel)->name, kernel_state(*kernel, forced), but ? "; " : "", but ? but : "");
+    }
     if (forced && strcmp(forced, nv_cpu->name) != 0)
-        printf("  NVRTL_CPU=%s is not followed: no kernel of that name is available\n", forced);
+        printf("  NVRTL_CPU=%s is not followed: %s\n", forced,
+               is_known(forced) ? "this CPU does not have it" : "there is no kernel of that name");
 }
 
 /* The size of a DAX device, bytes; 0: it is no such device, or does not tell. */
