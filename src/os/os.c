@@ -114,7 +114,11 @@ static int os_write_back(int descriptor)
 {
     const unsigned all = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
     int saved = errno;
+#ifdef SYS_sync_file_range2 /* the order of the arguments, where the other one wastes registers */
+    return (int)outcome(syscall(SYS_sync_file_range2, descriptor, all, (off_t)0, (off_t)0), saved);
+#else
     return (int)outcome(syscall(SYS_sync_file_range, descriptor, (off_t)0, (off_t)0, all), saved);
+#endif
 }
 
 static int os_drop_pages(int descriptor)
