@@ -43,6 +43,11 @@ void guarded_end(char *memory, size_t size_bytes)
     munmap(memory - PAGE, size_bytes + 2 * PAGE);
 }
 
+bool emulated(void)
+{
+    return getenv("NVRTL_TEST_EMULATED") != NULL;
+}
+
 void skip_all(const char *why)
 {
     fprintf(stderr, "skipped: %s\n", why);

@@ -8,6 +8,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,9 @@ void file_map_end(struct file_map *map);
 /* Pages that may be used, with one before and one behind that may not. */
 char *guarded_make(size_t size_bytes);
 void guarded_end(char *memory, size_t size_bytes);
+
+/* Whether an emulator runs the test (tests/cpus): it is slow, and lacks what its kernel's part does not know. */
+bool emulated(void);
 
 /* Ends the test program as skipped. */
 __attribute__((noreturn)) void skip_all(const char *why);

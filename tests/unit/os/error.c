@@ -4,6 +4,7 @@
 #include "tests/support/memory.h"
 
 #include <errno.h>
+#include <sys/mman.h>
 
 static void statuses(void **state)
 {
@@ -62,7 +63,7 @@ static void errno_is_left_alone(void **state)
     assert_int_equal(nv_os->unread(-1), -EBADF);
     assert_int_equal(nv_os->await_hangup(-1, 0), 0); /* poll() leaves what is no descriptor out */
     assert_int_equal(nv_os->drain_terminal(-1), -EBADF);
-    assert_int_equal(nv_os->map(0, PAGE, 0, 0, -1, 0), -EBADF);
+    assert_int_equal(nv_os->map(0, PAGE, PROT_READ, MAP_SHARED, -1, 0), -EBADF);
     assert_int_equal(nv_os->unmap(1, PAGE), -EINVAL);
     assert_int_equal(nv_os->memory_file(UINT64_MAX), -EINVAL);
     nv_os->close(-1);
