@@ -7,6 +7,7 @@ default: build
 
 setup:
 	@tools/setup
+	@tools/setup-sources
 
 $(BUILD)/build.ninja: | setup
 	meson setup --prefix=$(PREFIX) $(BUILD)
