@@ -69,6 +69,9 @@ typedef struct _MDL *PMDL; /* of no request here: buffers are addresses */
 typedef ULONG DEVICE_TYPE;
 typedef SHORT CSHORT;
 
+/* What a completion routine returns to let the request go on upwards. */
+#define STATUS_CONTINUE_COMPLETION STATUS_SUCCESS
+
 /* What a driver consists of. */
 typedef NTSTATUS NTAPI DRIVER_INITIALIZE(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath);
 typedef VOID NTAPI DRIVER_UNLOAD(PDRIVER_OBJECT DriverObject);
@@ -213,7 +216,7 @@ struct _FILE_OBJECT {
     BOOLEAN SharedWrite;
     BOOLEAN SharedDelete;
     ULONG Flags;             /* FO_ */
-    UNICODE_STRING FileName; /* from the volume's root on */
+    UNICODE_STRING FileName; /* the path as it was opened, from / on, with backslashes; empty: unknown */
     LARGE_INTEGER CurrentByteOffset;
 };
 
@@ -365,6 +368,249 @@ struct _IRP {
         PVOID CompletionKey;
     } Tail;
 };
+
+/* -- an IRP's way down: what a driver does with the request that it got -- */
+
+/* The stack location of the driver that has the IRP, and of the one it will send it to. Source of these: Microsoft
+ * Learn, "I/O Stack Locations". */
+static inline PIO_STACK_LOCATION NTAPI IoGetCurrentIrpStackLocation(PIRP Irp)
+{
+    return Irp->Tail.Overlay.CurrentStackLocation;
+}
+
+static inline PIO_STACK_LOCATION NTAPI IoGetNextIrpStackLocation(PIRP Irp)
+{
+    return Irp->Tail.Overlay.CurrentStackLocation - 1;
+}
+
+/* Give the next driver the same parameters, in its own location; then a completion routine may be set. */
+static inline VOID NTAPI IoCopyCurrentIrpStackLocationToNext(PIRP Irp)
+{
+    PIO_STACK_LOCATION next = IoGetNextIrpStackLocation(Irp);
+    *next = *IoGetCurrentIrpStackLocation(Irp);
+    next->Control = 0;
+    next->CompletionRoutine = NULL;
+    next->Context = NULL;
+}
+
+/* Give the next driver this very location: the caller will not hear of the end of the request. */
+static inline VOID NTAPI IoSkipCurrentIrpStackLocation(PIRP Irp)
+{
+    Irp->CurrentLocation++;
+    Irp->Tail.Overlay.CurrentStackLocation++;
+}
+
+/* Take a location for the driver that made the IRP, where it keeps its own parameters. */
+static inline VOID NTAPI IoSetNextIrpStackLocation(PIRP Irp)
+{
+    Irp->CurrentLocation--;
+    Irp->Tail.Overlay.CurrentStackLocation--;
+}
+
+/* Say that the dispatch routine returns STATUS_PENDING, and that the request is completed later. */
+static inline VOID NTAPI IoMarkIrpPending(PIRP Irp)
+{
+    IoGetCurrentIrpStackLocation(Irp)->Control |= SL_PENDING_RETURNED;
+}
+
+/*
+ * Have CompletionRoutine called when the drivers below have completed the request, in whatever thread that is. It gives
+ * STATUS_MORE_PROCESSING_REQUIRED to take the request back, anything else to let it go on upwards; in that case it
+ * calls IoMarkIrpPending if Irp->PendingReturned.
+ */
+static inline VOID NTAPI IoSetCompletionRoutine(PIRP Irp, PIO_COMPLETION_ROUTINE CompletionRoutine, PVOID Context,
+                                                BOOLEAN InvokeOnSuccess, BOOLEAN InvokeOnError, BOOLEAN InvokeOnCancel)
+{
+    PIO_STACK_LOCATION next = IoGetNextIrpStackLocation(Irp);
+    next->CompletionRoutine = CompletionRoutine;
+    next->Context = Context;
+    next->Control = (UCHAR)((InvokeOnSuccess ? SL_INVOKE_ON_SUCCESS : 0) | (InvokeOnError ? SL_INVOKE_ON_ERROR : 0) |
+                            (InvokeOnCancel ? SL_INVOKE_ON_CANCEL : 0));
+}
+
+/* The same. STATUS_SUCCESS. Source: Microsoft Learn, "IoSetCompletionRoutineEx function (wdm.h)". */
+NVRTL_API NTSTATUS NTAPI IoSetCompletionRoutineEx(PDEVICE_OBJECT DeviceObject, PIRP Irp,
+                                                  PIO_COMPLETION_ROUTINE CompletionRoutine, PVOID Context,
+                                                  BOOLEAN InvokeOnSuccess, BOOLEAN InvokeOnError,
+                                                  BOOLEAN InvokeOnCancel);
+
+/*
+ * Send the IRP to the device's driver; from then on it is the driver's. A device that was detached in the meantime is
+ * passed by. What the dispatch routine returned: STATUS_PENDING when the request will be completed later.
+ *
+ * STATUS_INVALID_DEVICE_REQUEST  the IRP has no stack location left (it was completed so), or no driver serves it.
+ *
+ * Source: Microsoft Learn, "IofCallDriver function (wdm.h)".
+ */
+NVRTL_API NTSTATUS NTAPI IofCallDriver(PDEVICE_OBJECT DeviceObject, PIRP Irp);
+#define IoCallDriver(DeviceObject, Irp) IofCallDriver((DeviceObject), (Irp))
+
+/*
+ * Complete the request with Irp->IoStatus: those above hear of it by their completion routines, then the caller's wait
+ * ends. The IRP is the driver's no more.
+ *
+ * Source: Microsoft Learn, "IofCompleteRequest function (wdm.h)".
+ */
+NVRTL_API VOID NTAPI IofCompleteRequest(PIRP Irp, CHAR PriorityBoost);
+#define IoCompleteRequest(Irp, PriorityBoost) IofCompleteRequest((Irp), (PriorityBoost))
+
+/* -- requests that a driver makes -- */
+
+/*
+ * Make an IRP with so many stack locations, at most 100: as many as the StackSize of the device that it will be sent
+ * to, and one more for a driver that calls IoSetNextIrpStackLocation. A completion routine takes it back and frees it.
+ * NULL: no memory, or StackSize is not positive. IoReuseIrp makes it a new one again, with that status.
+ *
+ * Source: Microsoft Learn, "IoAllocateIrp function (wdm.h)" and the pages beside it.
+ */
+NVRTL_API PIRP NTAPI IoAllocateIrp(CHAR StackSize, BOOLEAN ChargeQuota);
+NVRTL_API VOID NTAPI IoFreeIrp(PIRP Irp);
+NVRTL_API VOID NTAPI IoReuseIrp(PIRP Irp, NTSTATUS Status);
+
+/*
+ * Make an IRP for IRP_MJ_FLUSH_BUFFERS, IRP_MJ_READ or IRP_MJ_WRITE. The caller sets the FileObject of its next stack
+ * location, sends it, and waits for Event where it gets STATUS_PENDING; IoStatusBlock is then filled, and the IRP is
+ * gone. The asynchronous one is as if by IoAllocateIrp. NULL: no memory, another major function, or no Buffer to read
+ * or write.
+ *
+ * Source: Microsoft Learn, "IoBuildSynchronousFsdRequest function (wdm.h)", "IoBuildAsynchronousFsdRequest ...".
+ */
+NVRTL_API PIRP NTAPI IoBuildSynchronousFsdRequest(ULONG MajorFunction, PDEVICE_OBJECT DeviceObject, PVOID Buffer,
+                                                  ULONG Length, PLARGE_INTEGER StartingOffset, PKEVENT Event,
+                                                  PIO_STATUS_BLOCK IoStatusBlock);
+NVRTL_API PIRP NTAPI IoBuildAsynchronousFsdRequest(ULONG MajorFunction, PDEVICE_OBJECT DeviceObject, PVOID Buffer,
+                                                   ULONG Length, PLARGE_INTEGER StartingOffset,
+                                                   PIO_STATUS_BLOCK IoStatusBlock);
+
+/* -- devices -- */
+
+/*
+ * Make a device of the driver, with an extension of zeroes. The name is not kept. The flag DO_DEVICE_INITIALIZING is
+ * the driver's to clear, once it has attached the device; for those made by DriverEntry that is done when it returns.
+ *
+ * STATUS_SUCCESS                 *DeviceObject is the device.
+ * STATUS_INSUFFICIENT_RESOURCES  no memory; *DeviceObject is NULL.
+ *
+ * Source: Microsoft Learn, "IoCreateDevice function (wdm.h)".
+ */
+NVRTL_API NTSTATUS NTAPI IoCreateDevice(PDRIVER_OBJECT DriverObject, ULONG DeviceExtensionSize,
+                                        PUNICODE_STRING DeviceName, DEVICE_TYPE DeviceType, ULONG DeviceCharacteristics,
+                                        BOOLEAN Exclusive, PDEVICE_OBJECT *DeviceObject);
+
+/*
+ * Delete a device that was detached before. Its memory goes with its last reference, and with the last request there.
+ *
+ * Source: Microsoft Learn, "IoDeleteDevice function (wdm.h)".
+ */
+NVRTL_API VOID NTAPI IoDeleteDevice(PDEVICE_OBJECT DeviceObject);
+
+/*
+ * Attach a device above all others of the stack that TargetDevice is in: from now on, new requests come to it first.
+ * *AttachedToDeviceObject, set before any comes, is where it sends them on to. IoAttachDeviceToDeviceStack returns
+ * that, or NULL.
+ *
+ * STATUS_SUCCESS         it is attached.
+ * STATUS_NO_SUCH_DEVICE  the highest device there is being initialised, or has too many below it.
+ *
+ * Source: Microsoft Learn, "IoAttachDeviceToDeviceStackSafe function (ntifs.h)".
+ */
+NVRTL_API NTSTATUS NTAPI IoAttachDeviceToDeviceStackSafe(PDEVICE_OBJECT SourceDevice, PDEVICE_OBJECT TargetDevice,
+                                                         PDEVICE_OBJECT *AttachedToDeviceObject);
+NVRTL_API PDEVICE_OBJECT NTAPI IoAttachDeviceToDeviceStack(PDEVICE_OBJECT SourceDevice, PDEVICE_OBJECT TargetDevice);
+
+/*
+ * Detach what is attached to TargetDevice. New requests pass it by, also those from devices above it; those in flight
+ * are waited for, unless the caller is inside one.
+ *
+ * Source: Microsoft Learn, "IoDetachDevice function (wdm.h)".
+ */
+NVRTL_API VOID NTAPI IoDetachDevice(PDEVICE_OBJECT TargetDevice);
+
+/*
+ * The highest device of the stack; the lowest; the one below this (NULL: none). All but IoGetAttachedDevice take a
+ * reference, for ObDereferenceObject.
+ *
+ * Source: Microsoft Learn, "IoGetAttachedDeviceReference function (ntifs.h)" and the pages beside it.
+ */
+NVRTL_API PDEVICE_OBJECT NTAPI IoGetAttachedDevice(PDEVICE_OBJECT DeviceObject);
+NVRTL_API PDEVICE_OBJECT NTAPI IoGetAttachedDeviceReference(PDEVICE_OBJECT DeviceObject);
+NVRTL_API PDEVICE_OBJECT NTAPI IoGetDeviceAttachmentBaseRef(PDEVICE_OBJECT DeviceObject);
+NVRTL_API PDEVICE_OBJECT NTAPI IoGetLowerDeviceObject(PDEVICE_OBJECT DeviceObject);
+
+/*
+ * Where requests for a file go first; and the device of its file system, below all filters. NULL: no memory for one.
+ *
+ * Source: Microsoft Learn, "IoGetRelatedDeviceObject function (ntifs.h)", "IoGetBaseFileSystemDeviceObject ...".
+ */
+NVRTL_API PDEVICE_OBJECT NTAPI IoGetRelatedDeviceObject(PFILE_OBJECT FileObject);
+NVRTL_API PDEVICE_OBJECT NTAPI IoGetBaseFileSystemDeviceObject(PFILE_OBJECT FileObject);
+
+/*
+ * List a driver's devices, each with a reference. DeviceObjectListSize is in bytes.
+ *
+ * STATUS_SUCCESS           they are in the list, *ActualNumberDeviceObjects of them.
+ * STATUS_BUFFER_TOO_SMALL  they are so many more, and none is in the list.
+ *
+ * Source: Microsoft Learn, "IoEnumerateDeviceObjectList function (ntifs.h)".
+ */
+NVRTL_API NTSTATUS NTAPI IoEnumerateDeviceObjectList(PDRIVER_OBJECT DriverObject, PDEVICE_OBJECT *DeviceObjectList,
+                                                     ULONG DeviceObjectListSize, ULONG *ActualNumberDeviceObjects);
+
+/*
+ * Hear of file systems. There is one: the routine is called with its control device and TRUE before this returns. A
+ * filter attaches to that, and sees IRP_MJ_FILE_SYSTEM_CONTROL with IRP_MN_MOUNT_VOLUME for each volume, when its first
+ * file is opened: once it is complete, Parameters.MountVolume.Vpb->DeviceObject is the volume's device. Those that are
+ * mounted already are the devices of the control device's driver (IoEnumerateDeviceObjectList).
+ *
+ * STATUS_SUCCESS                   it hears of them.
+ * STATUS_DEVICE_ALREADY_ATTACHED   the driver has registered this routine before.
+ * STATUS_INSUFFICIENT_RESOURCES    no memory.
+ *
+ * Source: Microsoft Learn, "IoRegisterFsRegistrationChange function (ntifs.h)".
+ */
+NVRTL_API NTSTATUS NTAPI IoRegisterFsRegistrationChange(PDRIVER_OBJECT DriverObject,
+                                                        PDRIVER_FS_NOTIFICATION DriverNotificationRoutine);
+NVRTL_API VOID NTAPI IoUnregisterFsRegistrationChange(PDRIVER_OBJECT DriverObject,
+                                                      PDRIVER_FS_NOTIFICATION DriverNotificationRoutine);
+
+/* -- bringing drivers in -- */
+
+/* What else may be said of a driver. Texts are UTF-8; NULL where nothing is said. */
+typedef struct _NVRTL_DRIVER_OPTIONS {
+    const CHAR *Volume;   /* a path: the driver hears of the volume of that file or folder only; NULL: of all */
+    const CHAR *Name;     /* of DriverObject and its registry path, cut at 32 characters; NULL: "driver" */
+    const CHAR *Altitude; /* of its minifilter, a decimal number; NULL: above all that are there */
+} NVRTL_DRIVER_OPTIONS, *PNVRTL_DRIVER_OPTIONS;
+
+/*
+ * Bring a driver into this process: call its DriverEntry, and, where it has set one and Volume is given, its AddDevice
+ * routine with the volume's highest device. A driver that is to see a volume attaches to it there, or hears of it by
+ * IoRegisterFsRegistrationChange, or by FltStartFiltering. Volume: as in NVRTL_DRIVER_OPTIONS.
+ *
+ * STATUS_SUCCESS                 *DriverObject is the driver, until NvrtlUnloadDriver.
+ * STATUS_INVALID_PARAMETER       DriverEntry or DriverObject is NULL, or the altitude is no number.
+ * STATUS_OBJECT_NAME_NOT_FOUND   there is nothing at Volume (or what else keeps it from being looked at).
+ * STATUS_INSUFFICIENT_RESOURCES  no memory.
+ * Other statuses                 what DriverEntry or AddDevice returned; the driver is not loaded.
+ *
+ * Source: nvrtl's own.
+ */
+NVRTL_API NTSTATUS NTAPI NvrtlLoadDriver(PDRIVER_INITIALIZE DriverEntry, const CHAR *Volume,
+                                         PDRIVER_OBJECT *DriverObject);
+NVRTL_API NTSTATUS NTAPI NvrtlLoadDriverEx(PDRIVER_INITIALIZE DriverEntry, const NVRTL_DRIVER_OPTIONS *Options,
+                                           PDRIVER_OBJECT *DriverObject);
+
+/*
+ * Unload a driver: call its DriverUnload, or its minifilter's FilterUnloadCallback, and delete what devices it left.
+ *
+ * STATUS_SUCCESS                 it is gone, and called no more.
+ * STATUS_INVALID_PARAMETER       DriverObject is no loaded driver.
+ * STATUS_INVALID_DEVICE_REQUEST  it has no way to be unloaded, and stays.
+ * Other statuses                 its FilterUnloadCallback refused.
+ *
+ * Source: nvrtl's own.
+ */
+NVRTL_API NTSTATUS NTAPI NvrtlUnloadDriver(PDRIVER_OBJECT DriverObject);
 
 NVRTL_END
 

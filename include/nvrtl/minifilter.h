@@ -183,6 +183,22 @@ typedef struct _FLT_OPERATION_REGISTRATION {
 
 #define IRP_MJ_OPERATION_END ((UCHAR)0x80)
 
+/* What else a table may name; none of them ever comes. */
+#define IRP_MJ_ACQUIRE_FOR_SECTION_SYNCHRONIZATION ((UCHAR)-1)
+#define IRP_MJ_RELEASE_FOR_SECTION_SYNCHRONIZATION ((UCHAR)-2)
+#define IRP_MJ_ACQUIRE_FOR_MOD_WRITE ((UCHAR)-3)
+#define IRP_MJ_RELEASE_FOR_MOD_WRITE ((UCHAR)-4)
+#define IRP_MJ_ACQUIRE_FOR_CC_FLUSH ((UCHAR)-5)
+#define IRP_MJ_RELEASE_FOR_CC_FLUSH ((UCHAR)-6)
+#define IRP_MJ_FAST_IO_CHECK_IF_POSSIBLE ((UCHAR)-13)
+#define IRP_MJ_NETWORK_QUERY_OPEN ((UCHAR)-14)
+#define IRP_MJ_MDL_READ ((UCHAR)-15)
+#define IRP_MJ_MDL_READ_COMPLETE ((UCHAR)-16)
+#define IRP_MJ_PREPARE_MDL_WRITE ((UCHAR)-17)
+#define IRP_MJ_MDL_WRITE_COMPLETE ((UCHAR)-18)
+#define IRP_MJ_VOLUME_MOUNT ((UCHAR)-19)
+#define IRP_MJ_VOLUME_DISMOUNT ((UCHAR)-20)
+
 /* -- contexts: a filter's memory, attached to a volume, an instance, or an open file -- */
 
 typedef USHORT FLT_CONTEXT_TYPE;
@@ -336,6 +352,275 @@ typedef ULONG FLT_IO_OPERATION_FLAGS;
 #define FLTFL_IO_OPERATION_NON_CACHED 0x00000001
 #define FLTFL_IO_OPERATION_PAGING 0x00000002
 #define FLTFL_IO_OPERATION_DO_NOT_UPDATE_BYTE_OFFSET 0x00000004
+
+typedef VOID(NTAPI *PFLT_COMPLETED_ASYNC_IO_CALLBACK)(PFLT_CALLBACK_DATA CallbackData, PFLT_CONTEXT Context);
+
+/* -- registering, and volumes -- */
+
+/*
+ * Register a minifilter. Its altitude is that which its driver was loaded with (NvrtlLoadDriverEx), or the next whole
+ * number above all others. The registration's tables are used for as long as the filter is registered.
+ *
+ * STATUS_SUCCESS                           *RetFilter is the filter.
+ * STATUS_INVALID_PARAMETER                 the registration has another size or version.
+ * STATUS_FLT_INVALID_CONTEXT_REGISTRATION  a context's type is none, or it has one of two callbacks for its memory.
+ * STATUS_INSUFFICIENT_RESOURCES            no memory.
+ *
+ * Source: Microsoft Learn, "FltRegisterFilter function (fltkernel.h)".
+ */
+NVRTL_API NTSTATUS NTAPI FltRegisterFilter(PDRIVER_OBJECT Driver, const FLT_REGISTRATION *Registration,
+                                           PFLT_FILTER *RetFilter);
+
+/*
+ * Have an instance of the filter attached to every volume that its driver hears of, and to those to come, when their
+ * first file is opened. InstanceSetupCallback may refuse each of them.
+ *
+ * STATUS_SUCCESS                 done.
+ * STATUS_INSUFFICIENT_RESOURCES  there was no memory for one of them.
+ *
+ * Source: Microsoft Learn, "FltStartFiltering function (fltkernel.h)".
+ */
+NVRTL_API NTSTATUS NTAPI FltStartFiltering(PFLT_FILTER Filter);
+
+/*
+ * Unregister a filter, as its FilterUnloadCallback does: its instances are torn down, and requests that they may have
+ * are waited for, unless the caller is inside one. No callback is called afterwards.
+ *
+ * Source: Microsoft Learn, "FltUnregisterFilter function (fltkernel.h)".
+ */
+NVRTL_API VOID NTAPI FltUnregisterFilter(PFLT_FILTER Filter);
+
+/*
+ * Attach an instance to a volume, at the filter's altitude or another one (NULL: the filter's); it has one reference
+ * more, for FltObjectDereference. InstanceName NULL: the altitude is its name.
+ *
+ * STATUS_SUCCESS                           it is attached. RetInstance may be NULL.
+ * STATUS_INVALID_PARAMETER                 Altitude is no decimal number.
+ * STATUS_FLT_INSTANCE_ALTITUDE_COLLISION   another instance has that altitude there.
+ * STATUS_FLT_INSTANCE_NAME_COLLISION       the filter has an instance of that name there.
+ * STATUS_FLT_DELETING_OBJECT               the filter is being unregistered.
+ * STATUS_INSUFFICIENT_RESOURCES            no memory.
+ * Other statuses                           what InstanceSetupCallback returned.
+ *
+ * Source: Microsoft Learn, "FltAttachVolumeAtAltitude function (fltkernel.h)".
+ */
+NVRTL_API NTSTATUS NTAPI FltAttachVolume(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRING InstanceName,
+                                         PFLT_INSTANCE *RetInstance);
+NVRTL_API NTSTATUS NTAPI FltAttachVolumeAtAltitude(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRING Altitude,
+                                                   PCUNICODE_STRING InstanceName, PFLT_INSTANCE *RetInstance);
+
+/*
+ * Detach an instance (InstanceName NULL: any of the filter's there), if InstanceQueryTeardownCallback agrees.
+ *
+ * STATUS_SUCCESS                 it is detached.
+ * STATUS_FLT_INSTANCE_NOT_FOUND  there is none.
+ * STATUS_FLT_DO_NOT_DETACH       the filter has no such callback.
+ * STATUS_FLT_DELETING_OBJECT     another thread is detaching it.
+ * Other statuses                 what the callback returned.
+ *
+ * Source: Microsoft Learn, "FltDetachVolume function (fltkernel.h)".
+ */
+NVRTL_API NTSTATUS NTAPI FltDetachVolume(PFLT_FILTER Filter, PFLT_VOLUME Volume, PCUNICODE_STRING InstanceName);
+
+/*
+ * Find a volume, a filter, an instance; each with a reference (that of a volume is none, as volumes stay).
+ *
+ * STATUS_FLT_VOLUME_NOT_FOUND    the file is on no volume: a pipe, for example.
+ * STATUS_FLT_INSTANCE_NOT_FOUND  there is none of that name.
+ *
+ * Source: Microsoft Learn, "FltGetVolumeFromInstance function (fltkernel.h)" and the pages beside it.
+ */
+NVRTL_API NTSTATUS NTAPI FltGetVolumeFromInstance(PFLT_INSTANCE Instance, PFLT_VOLUME *RetVolume);
+NVRTL_API NTSTATUS NTAPI FltGetVolumeFromFileObject(PFLT_FILTER Filter, PFILE_OBJECT FileObject,
+                                                    PFLT_VOLUME *RetVolume);
+NVRTL_API NTSTATUS NTAPI FltGetFilterFromInstance(PFLT_INSTANCE Instance, PFLT_FILTER *RetFilter);
+NVRTL_API NTSTATUS NTAPI FltGetVolumeInstanceFromName(PFLT_FILTER Filter, PFLT_VOLUME Volume,
+                                                      PCUNICODE_STRING InstanceName, PFLT_INSTANCE *RetInstance);
+
+/*
+ * The device of the volume's file system, with a reference. STATUS_FLT_NO_DEVICE_OBJECT: no memory for one.
+ *
+ * Source: Microsoft Learn, "FltGetDeviceObject function (fltkernel.h)".
+ */
+NVRTL_API NTSTATUS NTAPI FltGetDeviceObject(PFLT_VOLUME Volume, PDEVICE_OBJECT *DeviceObject);
+
+/*
+ * The volume's name: \??\unix, for all of them, as the names of their files begin with it.
+ *
+ * STATUS_BUFFER_TOO_SMALL  VolumeName is NULL or too short; *BufferSizeNeeded, if asked for, is how long it must be.
+ *
+ * Source: Microsoft Learn, "FltGetVolumeName function (fltkernel.h)".
+ */
+NVRTL_API NTSTATUS NTAPI FltGetVolumeName(PFLT_VOLUME Volume, PUNICODE_STRING VolumeName, ULONG *BufferSizeNeeded);
+
+/*
+ * Take and give back a reference to a filter, an instance or a volume. STATUS_FLT_DELETING_OBJECT: it is none of them,
+ * or a filter that was unregistered.
+ *
+ * Source: Microsoft Learn, "FltObjectReference function (fltkernel.h)".
+ */
+NVRTL_API NTSTATUS NTAPI FltObjectReference(PVOID FltObject);
+NVRTL_API VOID NTAPI FltObjectDereference(PVOID FltObject);
+
+/* -- what a filter says of a request that it has -- */
+
+/*
+ * Let a request go on for which the callback had returned FLT_PREOP_PENDING: as if it had returned CallbackStatus, and
+ * Context were what it left in *CompletionContext. From any thread; the request goes on in the one that made it.
+ *
+ * Source: Microsoft Learn, "FltCompletePendedPreOperation function (fltkernel.h)".
+ */
+NVRTL_API VOID NTAPI FltCompletePendedPreOperation(PFLT_CALLBACK_DATA CallbackData,
+                                                   FLT_PREOP_CALLBACK_STATUS CallbackStatus, PVOID Context);
+
+/* Likewise for one with FLT_POSTOP_MORE_PROCESSING_REQUIRED. */
+NVRTL_API VOID NTAPI FltCompletePendedPostOperation(PFLT_CALLBACK_DATA CallbackData);
+
+/* Call the callback, at once: it is always safe here. TRUE. */
+NVRTL_API BOOLEAN NTAPI FltDoCompletionProcessingWhenSafe(PFLT_CALLBACK_DATA Data, PCFLT_RELATED_OBJECTS FltObjects,
+                                                          PVOID CompletionContext, FLT_POST_OPERATION_FLAGS Flags,
+                                                          PFLT_POST_OPERATION_CALLBACK SafePostCallback,
+                                                          FLT_POSTOP_CALLBACK_STATUS *RetPostOperationStatus);
+
+/*
+ * Say that Data->Iopb was changed: those below see the change, this filter and those above do not. Without it the
+ * change is lost.
+ *
+ * Source: Microsoft Learn, "FltSetCallbackDataDirty function (fltkernel.h)".
+ */
+NVRTL_API VOID NTAPI FltSetCallbackDataDirty(PFLT_CALLBACK_DATA Data);
+NVRTL_API VOID NTAPI FltClearCallbackDataDirty(PFLT_CALLBACK_DATA Data);
+NVRTL_API BOOLEAN NTAPI FltIsCallbackDataDirty(PFLT_CALLBACK_DATA Data);
+
+/* TRUE: whoever made the request waits for it. Source: Microsoft Learn, "FltIsOperationSynchronous ...". */
+NVRTL_API BOOLEAN NTAPI FltIsOperationSynchronous(PFLT_CALLBACK_DATA CallbackData);
+
+/* The name of a major function: "IRP_MJ_CREATE". Source: Microsoft Learn, "FltGetIrpName function (fltkernel.h)". */
+NVRTL_API const CHAR *NTAPI FltGetIrpName(UCHAR IrpMajorCode);
+
+/* -- requests that a filter makes: for the instances below it, and the driver -- */
+
+/*
+ * Flush the file. Type 0 is what FltFlushBuffers does; the others are FLT_FLUSH_TYPE_, one at a time. At PASSIVE_LEVEL,
+ * outside of guarded regions: anything else is the finding wrong-irql of a verified run.
+ *
+ * STATUS_SUCCESS                durable, as far as the type says so.
+ * STATUS_INVALID_PARAMETER      another type, or one that a volume or directory is not flushed with.
+ * STATUS_MEDIA_WRITE_PROTECTED  the volume is read-only.
+ * STATUS_VOLUME_DISMOUNTED      the volume is gone.
+ * Other statuses                as NtFlushBuffersFileEx, or what a filter below said.
+ *
+ * Source: Microsoft Learn, "FltFlushBuffers function (fltkernel.h)", "FltFlushBuffers2 function (fltkernel.h)".
+ */
+NVRTL_API NTSTATUS NTAPI FltFlushBuffers(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject);
+NVRTL_API NTSTATUS NTAPI FltFlushBuffers2(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, ULONG FlushType,
+                                          PFLT_CALLBACK_DATA CallbackData);
+
+/*
+ * Read, write, query and set; a ByteOffset of NULL is the file object's position. With a callback routine:
+ * STATUS_NOT_SUPPORTED. Other statuses as the Nt functions have them.
+ *
+ * Source: Microsoft Learn, "FltReadFile function (fltkernel.h)" and the pages beside it.
+ */
+NVRTL_API NTSTATUS NTAPI FltReadFile(PFLT_INSTANCE InitiatingInstance, PFILE_OBJECT FileObject,
+                                     PLARGE_INTEGER ByteOffset, ULONG Length, PVOID Buffer,
+                                     FLT_IO_OPERATION_FLAGS Flags, ULONG *BytesRead,
+                                     PFLT_COMPLETED_ASYNC_IO_CALLBACK CallbackRoutine, PVOID CallbackContext);
+NVRTL_API NTSTATUS NTAPI FltWriteFile(PFLT_INSTANCE InitiatingInstance, PFILE_OBJECT FileObject,
+                                      PLARGE_INTEGER ByteOffset, ULONG Length, PVOID Buffer,
+                                      FLT_IO_OPERATION_FLAGS Flags, ULONG *BytesWritten,
+                                      PFLT_COMPLETED_ASYNC_IO_CALLBACK CallbackRoutine, PVOID CallbackContext);
+NVRTL_API NTSTATUS NTAPI FltQueryInformationFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, PVOID FileInformation,
+                                                 ULONG Length, FILE_INFORMATION_CLASS FileInformationClass,
+                                                 ULONG *LengthReturned);
+NVRTL_API NTSTATUS NTAPI FltSetInformationFile(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject, PVOID FileInformation,
+                                               ULONG Length, FILE_INFORMATION_CLASS FileInformationClass);
+
+/* -- contexts -- */
+
+/*
+ * Make a context of a type and size that the filter has registered, with one reference, its content not initialised;
+ * and take and give back references. It goes with the last one, after its cleanup callback.
+ *
+ * STATUS_SUCCESS                              *ReturnedContext is the context.
+ * STATUS_FLT_CONTEXT_ALLOCATION_NOT_FOUND     nothing of that type and size is registered.
+ * STATUS_INSUFFICIENT_RESOURCES               no memory.
+ *
+ * Source: Microsoft Learn, "FltAllocateContext function (fltkernel.h)".
+ */
+NVRTL_API NTSTATUS NTAPI FltAllocateContext(PFLT_FILTER Filter, FLT_CONTEXT_TYPE ContextType, SIZE_T ContextSize,
+                                            POOL_TYPE PoolType, PFLT_CONTEXT *ReturnedContext);
+NVRTL_API VOID NTAPI FltReferenceContext(PFLT_CONTEXT Context);
+NVRTL_API VOID NTAPI FltReleaseContext(PFLT_CONTEXT Context);
+
+/* Detach a context from what it is attached to, if it is. Source: Microsoft Learn, "FltDeleteContext ...". */
+NVRTL_API VOID NTAPI FltDeleteContext(PFLT_CONTEXT Context);
+
+/*
+ * Attach a context to a volume (one for each filter), an instance, or an open file (one for each instance), with a
+ * reference of its own. OldContext, if not NULL, gets the one that was there, with a reference. Those of a file go when
+ * it is closed, the others when the instance is torn down or the filter unregistered.
+ *
+ * STATUS_SUCCESS                      it is attached; one that was there is not any more.
+ * STATUS_FLT_CONTEXT_ALREADY_DEFINED  one was there, and stays (FLT_SET_CONTEXT_KEEP_IF_EXISTS).
+ * STATUS_FLT_CONTEXT_ALREADY_LINKED   NewContext is attached to something.
+ * STATUS_FLT_DELETING_OBJECT          the instance is being torn down, the filter unregistered.
+ * STATUS_NOT_SUPPORTED                the file is not open yet.
+ *
+ * Source: Microsoft Learn, "FltSetStreamHandleContext function (fltkernel.h)" and the pages beside it.
+ */
+NVRTL_API NTSTATUS NTAPI FltSetVolumeContext(PFLT_VOLUME Volume, FLT_SET_CONTEXT_OPERATION Operation,
+                                             PFLT_CONTEXT NewContext, PFLT_CONTEXT *OldContext);
+NVRTL_API NTSTATUS NTAPI FltSetInstanceContext(PFLT_INSTANCE Instance, FLT_SET_CONTEXT_OPERATION Operation,
+                                               PFLT_CONTEXT NewContext, PFLT_CONTEXT *OldContext);
+NVRTL_API NTSTATUS NTAPI FltSetStreamHandleContext(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject,
+                                                   FLT_SET_CONTEXT_OPERATION Operation, PFLT_CONTEXT NewContext,
+                                                   PFLT_CONTEXT *OldContext);
+
+/* Get what is attached, with a reference. STATUS_NOT_FOUND: nothing, and *Context is NULL. */
+NVRTL_API NTSTATUS NTAPI FltGetVolumeContext(PFLT_FILTER Filter, PFLT_VOLUME Volume, PFLT_CONTEXT *Context);
+NVRTL_API NTSTATUS NTAPI FltGetInstanceContext(PFLT_INSTANCE Instance, PFLT_CONTEXT *Context);
+NVRTL_API NTSTATUS NTAPI FltGetStreamHandleContext(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject,
+                                                   PFLT_CONTEXT *Context);
+
+/* Detach what is attached; OldContext, if not NULL, gets it, with a reference. STATUS_NOT_FOUND: nothing was. */
+NVRTL_API NTSTATUS NTAPI FltDeleteVolumeContext(PFLT_FILTER Filter, PFLT_VOLUME Volume, PFLT_CONTEXT *OldContext);
+NVRTL_API NTSTATUS NTAPI FltDeleteInstanceContext(PFLT_INSTANCE Instance, PFLT_CONTEXT *OldContext);
+NVRTL_API NTSTATUS NTAPI FltDeleteStreamHandleContext(PFLT_INSTANCE Instance, PFILE_OBJECT FileObject,
+                                                      PFLT_CONTEXT *OldContext);
+
+/* Whether contexts can be attached to the file (never), or to the open file (once it is open). */
+NVRTL_API BOOLEAN NTAPI FltSupportsStreamContexts(PFILE_OBJECT FileObject);
+NVRTL_API BOOLEAN NTAPI FltSupportsStreamHandleContexts(PFILE_OBJECT FileObject);
+
+/* -- names of files -- */
+
+/*
+ * Get the name that the file was opened by, with a reference: \??\unix and the path from / on, with backslashes. It is
+ * the same for NORMALIZED and OPENED: links are as they were given.
+ *
+ * STATUS_SUCCESS                   *FileNameInformation is the name; Volume is set, the other parts by parsing.
+ * STATUS_FLT_INVALID_NAME_REQUEST  the file has no name (it was opened by a descriptor), or a short one was asked for.
+ * STATUS_INVALID_PARAMETER         no format was asked for.
+ * STATUS_INSUFFICIENT_RESOURCES    no memory.
+ *
+ * Source: Microsoft Learn, "FltGetFileNameInformation function (fltkernel.h)".
+ */
+NVRTL_API NTSTATUS NTAPI FltGetFileNameInformation(PFLT_CALLBACK_DATA CallbackData, FLT_FILE_NAME_OPTIONS NameOptions,
+                                                   PFLT_FILE_NAME_INFORMATION *FileNameInformation);
+NVRTL_API NTSTATUS NTAPI FltGetFileNameInformationUnsafe(PFILE_OBJECT FileObject, PFLT_INSTANCE Instance,
+                                                         FLT_FILE_NAME_OPTIONS NameOptions,
+                                                         PFLT_FILE_NAME_INFORMATION *FileNameInformation);
+NVRTL_API VOID NTAPI FltReferenceFileNameInformation(PFLT_FILE_NAME_INFORMATION FileNameInformation);
+NVRTL_API VOID NTAPI FltReleaseFileNameInformation(PFLT_FILE_NAME_INFORMATION FileNameInformation);
+
+/*
+ * Tell the parts of a name: the parent with its separators, the last component, and what follows its last dot.
+ * STATUS_SUCCESS.
+ *
+ * Source: Microsoft Learn, "FltParseFileNameInformation function (fltkernel.h)".
+ */
+NVRTL_API NTSTATUS NTAPI FltParseFileNameInformation(PFLT_FILE_NAME_INFORMATION FileNameInformation);
 
 NVRTL_END
 

@@ -133,7 +133,6 @@ static void show(struct nv_file *file, const struct nv_path *path, ACCESS_MASK a
 {
     if (path && !path->is_volume)
         file->shown.FileName = nv_path_name(path->root, path->text, &file->name);
-    file->shown.DeviceObject = file->volume->shown;
     file->shown.ReadAccess = (access & (FILE_READ_DATA | FILE_EXECUTE)) != 0;
     file->shown.WriteAccess = (access & (FILE_WRITE_DATA | FILE_APPEND_DATA)) != 0;
     file->shown.DeleteAccess = (access & DELETE) != 0;

@@ -243,7 +243,6 @@ static NTSTATUS take_over(struct nv_file *file, int descriptor, ACCESS_MASK acce
         return STATUS_INSUFFICIENT_RESOURCES;
     file->kind = is_volume ? NV_FILE_VOLUME : kind_of(&facts, descriptor);
     file->volume = volume;
-    file->shown.DeviceObject = volume->shown;
     file->writable = !(flags & O_PATH) && (flags & O_ACCMODE) != O_RDONLY;
     file->is_direct = flags & O_DIRECT;
     file->is_stream = is_stream(file, &facts);
@@ -356,12 +355,14 @@ NTSTATUS nv_driver_create(struct nv_request *request)
     struct attempt attempt = {
         .file = request->file,
         .path = request->of.create.path,
-        .disposition = &dispositions[request->of.create.disposition],
         .options = request->of.create.options,
         .attributes = request->of.create.attributes,
         .descriptor = -1,
     };
     NTSTATUS status;
+    if (request->of.create.disposition > FILE_MAXIMUM_DISPOSITION) /* as a filter may have it */
+        return STATUS_INVALID_PARAMETER;
+    attempt.disposition = &dispositions[request->of.create.disposition];
     if (request->of.create.descriptor >= 0)
         return take_descriptor(request);
     if (attempt.options & FILE_OPEN_BY_FILE_ID)

@@ -60,7 +60,8 @@ NTSTATUS nv_file_new(struct nv_file **file)
     struct nv_file *made = nv_os->resize(NULL, sizeof(*made));
     if (!made)
         return STATUS_INSUFFICIENT_RESOURCES;
-    *made = (struct nv_file){.descriptor = -1, .kind = NV_FILE_OTHER};
+    *made = (struct nv_file){
+        .shown = {.Type = IO_TYPE_FILE, .Size = sizeof(FILE_OBJECT)}, .descriptor = -1, .kind = NV_FILE_OTHER};
     pthread_mutex_init(&made->position_lock, NULL);
     NTSTATUS status = nv_object_begin(&made->object, &nv_file_type);
     if (status != STATUS_SUCCESS)

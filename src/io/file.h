@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 struct nv_volume;
+struct nv_context;
 
 enum nv_file_kind { NV_FILE_DATA, NV_FILE_DIRECTORY, NV_FILE_VOLUME, NV_FILE_PIPE, NV_FILE_TERMINAL, NV_FILE_OTHER };
 
@@ -31,7 +32,7 @@ struct nv_file {
     bool is_stream;  /* has no offsets */
     bool writable;   /* the descriptor is: the file system cannot be mounted for reading only while it is open */
     pthread_mutex_t position_lock; /* of shown.CurrentByteOffset */
-    void *contexts;                /* minifilters', under their lock; gone when the file is closed */
+    struct nv_context *contexts;   /* minifilters', under their lock; gone when the file is closed */
 };
 
 extern const struct nv_object_type nv_file_type;

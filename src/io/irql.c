@@ -9,11 +9,11 @@
 
 #include <nvrtl/kernel.h>
 
-void nv_flush_misused(const char *function, const void *place)
+void nv_flush_misused(const char *function, const void *place, bool from_the_top)
 {
     if (nv_io_thread.irql > PASSIVE_LEVEL || nv_io_thread.special_regions)
         nv_seam->misuse(NV_MISUSE_LEVEL, function, place);
-    if (nv_io_thread.minifilter)
+    if (from_the_top && nv_io_thread.minifilter)
         nv_seam->misuse(NV_MISUSE_REENTRY, function, place);
 }
 

@@ -467,6 +467,13 @@ static int os_find_stack(uintptr_t *low, uintptr_t *high)
     return 0;
 }
 
+static uint64_t os_nanoseconds(clockid_t clock)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 static int os_supervisor(unsigned what)
 {
     int saved = errno;
@@ -499,6 +506,7 @@ const struct nv_os nv_os_linux = {
     .load = os_load,
     .symbol = os_symbol,
     .environment = os_environment,
+    .nanoseconds = os_nanoseconds,
     .supervisor = os_supervisor,
     .open_at = os_open_at,
     .make_folder = os_make_folder,

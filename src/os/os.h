@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/vfs.h>
+#include <time.h>
 
 /* One mapping, as Linux 6.11 and later tell it by an ioctl of /proc/self/maps (linux/fs.h: struct procmap_query). */
 struct nv_os_mapping {
@@ -62,6 +63,7 @@ struct nv_os {
     void *(*load)(const char *library);               /* dlopen; NULL on failure, and in a static program */
     void *(*symbol)(void *library, const char *name);
     const char *(*environment)(const char *name); /* NULL when unset, or when the program is privileged */
+    uint64_t (*nanoseconds)(clockid_t clock);     /* since the clock's beginning */
     int (*supervisor)(unsigned what);             /* enum nv_os_wish; -EINVAL: nobody supervises this program */
 
     /*

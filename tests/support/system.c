@@ -239,6 +239,12 @@ static const char *system_environment(const char *name)
     return system_now.environment ? text_of(system_now.environment, name) : nv_os_linux.environment(name);
 }
 
+/* Time goes on, whatever fails. */
+static uint64_t system_nanoseconds(clockid_t clock)
+{
+    return nv_os_linux.nanoseconds(clock);
+}
+
 static int system_supervisor(unsigned what)
 {
     return system_now.supervisor ? system_now.supervisor(what) : nv_os_linux.supervisor(what);
@@ -320,6 +326,7 @@ static const struct nv_os table = {
     .load = system_load,
     .symbol = system_symbol,
     .environment = system_environment,
+    .nanoseconds = system_nanoseconds,
     .supervisor = system_supervisor,
     .open_at = system_open_at,
     .duplicate = system_duplicate,

@@ -11,6 +11,11 @@ static void known_statuses(void **state)
     } rows[] = {
         {STATUS_SUCCESS, 0},
         {STATUS_PENDING, 997},
+        {STATUS_TIMEOUT, 258},
+        {STATUS_BUFFER_TOO_SMALL, 122},
+        {STATUS_NOT_FOUND, 1168},
+        {STATUS_MORE_PROCESSING_REQUIRED, 234},
+        {STATUS_FLT_DO_NOT_ATTACH, 317},
         {STATUS_NOT_IMPLEMENTED, 1},
         {STATUS_INFO_LENGTH_MISMATCH, 24},
         {STATUS_ACCESS_VIOLATION, 998},
@@ -65,7 +70,8 @@ static void known_statuses(void **state)
 static void unknown_statuses(void **state)
 {
     (void)state;
-    static const ULONG unknown[] = {1, 0x102, 0x40000000, 0x80000001, 0xC0000007, 0xC00000EE, 0xC0000905, 0xFFFFFFFF};
+    static const ULONG unknown[] = {1,          0x7F000000, 0x40000000, 0x80000001,
+                                    0xC0000007, 0xC00000EE, 0xC0000905, 0xFFFFFFFF};
     for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
         assert_int_equal(RtlNtStatusToDosError((NTSTATUS)unknown[i]), 317);
 }
