@@ -69,3 +69,17 @@ device_mapper() {
     dmsetup mknodes
     wait_for "/dev/mapper/$1"
 }
+
+# power_failure DEVICE OPTIONS: the power fails for ext4 on /mnt, and comes back.
+power_failure() {
+    rig-client shutdown /mnt
+    umount /mnt
+    mount -t ext4 -o "$2" "$1" /mnt
+}
+
+# survive WAY KIND DEVICE: what is written so is there after a power failure. With others, syncs of theirs would help.
+survive() {
+    rig-client write "$1" "$2" "/mnt/$2" 3
+    power_failure "$3" dax=always
+    rig-client verify "/mnt/$2" 3
+}

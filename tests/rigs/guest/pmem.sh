@@ -60,19 +60,10 @@ for table in $(nvrtl info | awk '/ (available|in force)/ { print $1 }'); do
 done
 cd /
 
-# The power fails, for the file system.
-fails() {
-    rig-client shutdown /mnt
-    umount /mnt
-    mount -t ext4 -o "$1" /dev/pmem0 /mnt
-}
-
 # New blocks, and a new size, are durable when the bytes are.
 for kind in fallocated sparse extended appended; do
-    rig-client write flush $kind /mnt/$kind 3
+    survive flush $kind /dev/pmem0 || fail "of $kind, something is lost"
 done
-fails dax=never
-for kind in fallocated sparse extended appended; do
-    rig-client verify /mnt/$kind 3 || fail "of $kind, something is lost"
-done
+umount /mnt
+mount -t ext4 -o dax=never /dev/pmem0 /mnt
 says /mnt/file page-cache 'the file is not on DAX: its pages are cached' msync
