@@ -516,7 +516,7 @@ typedef struct _FILE_FS_ATTRIBUTE_INFORMATION {
  * STATUS_INVALID_INFO_CLASS     none of these.
  * STATUS_INFO_LENGTH_MISMATCH   Length is less than the structure.
  * STATUS_ACCESS_VIOLATION       IoStatusBlock or FileInformation is NULL or may not be written.
- * STATUS_DATATYPE_MISALIGNMENT  one of them is no multiple of 4.
+ * STATUS_DATATYPE_MISALIGNMENT  one of them is no multiple of 4 (a structure that is one BOOLEAN may lie anywhere).
  * STATUS_INVALID_HANDLE         no live handle.
  * STATUS_OBJECT_TYPE_MISMATCH   not the handle of a file.
  * STATUS_ACCESS_DENIED          the handle lacks the access.

@@ -23,6 +23,7 @@ struct class
 {
     ULONG number;
     ULONG size_bytes;    /* the least */
+    ULONG alignment;     /* bytes */
     ACCESS_MASK access;  /* any of these; 0: none is needed */
     own_function *serve; /* NULL: the driver does */
 };
@@ -90,28 +91,28 @@ static NTSTATUS set_mode(struct nv_file *file, void *buffer)
 }
 
 static const struct class queries[] = {
-    {FileBasicInformation, sizeof(FILE_BASIC_INFORMATION), FILE_READ_ATTRIBUTES, NULL},
-    {FileStandardInformation, sizeof(FILE_STANDARD_INFORMATION), 0, NULL},
-    {FileInternalInformation, sizeof(FILE_INTERNAL_INFORMATION), 0, NULL},
-    {FileAccessInformation, sizeof(FILE_ACCESS_INFORMATION), 0, tell_access},
-    {FilePositionInformation, sizeof(FILE_POSITION_INFORMATION), FILE_READ_DATA | FILE_WRITE_DATA, tell_position},
-    {FileModeInformation, sizeof(FILE_MODE_INFORMATION), 0, tell_mode},
+    {FileBasicInformation, sizeof(FILE_BASIC_INFORMATION), 4, FILE_READ_ATTRIBUTES, NULL},
+    {FileStandardInformation, sizeof(FILE_STANDARD_INFORMATION), 4, 0, NULL},
+    {FileInternalInformation, sizeof(FILE_INTERNAL_INFORMATION), 4, 0, NULL},
+    {FileAccessInformation, sizeof(FILE_ACCESS_INFORMATION), 4, 0, tell_access},
+    {FilePositionInformation, sizeof(FILE_POSITION_INFORMATION), 4, FILE_READ_DATA | FILE_WRITE_DATA, tell_position},
+    {FileModeInformation, sizeof(FILE_MODE_INFORMATION), 4, 0, tell_mode},
     {0},
 };
 
 static const struct class settings[] = {
-    {FileBasicInformation, sizeof(FILE_BASIC_INFORMATION), FILE_WRITE_ATTRIBUTES, NULL},
-    {FileRenameInformation, sizeof(FILE_RENAME_INFORMATION), DELETE, NULL},
-    {FileDispositionInformation, sizeof(FILE_DISPOSITION_INFORMATION), DELETE, NULL},
-    {FilePositionInformation, sizeof(FILE_POSITION_INFORMATION), FILE_READ_DATA | FILE_WRITE_DATA, set_position},
-    {FileModeInformation, sizeof(FILE_MODE_INFORMATION), 0, set_mode},
-    {FileAllocationInformation, sizeof(FILE_ALLOCATION_INFORMATION), FILE_WRITE_DATA, NULL},
-    {FileEndOfFileInformation, sizeof(FILE_END_OF_FILE_INFORMATION), FILE_WRITE_DATA, NULL},
+    {FileBasicInformation, sizeof(FILE_BASIC_INFORMATION), 4, FILE_WRITE_ATTRIBUTES, NULL},
+    {FileRenameInformation, sizeof(FILE_RENAME_INFORMATION), 4, DELETE, NULL},
+    {FileDispositionInformation, sizeof(FILE_DISPOSITION_INFORMATION), 1, DELETE, NULL},
+    {FilePositionInformation, sizeof(FILE_POSITION_INFORMATION), 4, FILE_READ_DATA | FILE_WRITE_DATA, set_position},
+    {FileModeInformation, sizeof(FILE_MODE_INFORMATION), 4, 0, set_mode},
+    {FileAllocationInformation, sizeof(FILE_ALLOCATION_INFORMATION), 4, FILE_WRITE_DATA, NULL},
+    {FileEndOfFileInformation, sizeof(FILE_END_OF_FILE_INFORMATION), 4, FILE_WRITE_DATA, NULL},
     {0},
 };
 
 static const struct class volume_queries[] = {
-    {FileFsAttributeInformation, sizeof(FILE_FS_ATTRIBUTE_INFORMATION), 0, NULL},
+    {FileFsAttributeInformation, sizeof(FILE_FS_ATTRIBUTE_INFORMATION), 4, 0, NULL},
     {0},
 };
 
@@ -122,12 +123,12 @@ static const struct class *find(const struct class *classes, ULONG number)
     return classes->number ? classes : NULL;
 }
 
-static NTSTATUS probe(const struct question *question)
+static NTSTATUS probe(const struct question *question, const struct class *class)
 {
     uintptr_t io = (uintptr_t)question->io, buffer = (uintptr_t)question->buffer;
     if (!io || !buffer)
         return STATUS_ACCESS_VIOLATION;
-    if (io % sizeof(ULONG) || buffer % sizeof(ULONG))
+    if (io % sizeof(ULONG) || buffer % class->alignment)
         return STATUS_DATATYPE_MISALIGNMENT;
     NTSTATUS status = nv_probe_status_block(question->io);
     if (status != STATUS_SUCCESS)
@@ -165,7 +166,7 @@ static NTSTATUS serve(const struct question *question, const struct class *class
         return STATUS_INVALID_INFO_CLASS;
     if (question->length < class->size_bytes)
         return STATUS_INFO_LENGTH_MISMATCH;
-    NTSTATUS status = question->is_trusted ? STATUS_SUCCESS : probe(question);
+    NTSTATUS status = question->is_trusted ? STATUS_SUCCESS : probe(question, class);
     if (status == STATUS_SUCCESS)
         status = nv_file_reference(question->handle, &file, &granted);
     if (status != STATUS_SUCCESS)
