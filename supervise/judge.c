@@ -4,7 +4,9 @@
  * meant to be durable. nv_run calls it once, before the view is brought into the files.
  */
 #include "nvrtl/nvm.h"
+#include "report/report.h"
 #include "src/nvm/seam.h"
+#include "supervise/lines.h"
 #include "supervise/record.h"
 
 #include <errno.h>
@@ -197,7 +199,26 @@ static int map_line(const struct file_judgement *file, uint64_t from, uint64_t t
     return nv_map_add(file->map, &range) ? 0 : -ENOMEM;
 }
 
-/* What differs in one line: [from, to). It goes on from the line before where that was alike. */
+/* A range of a kind; it goes on from the one before where that was alike. NULL: no memory. */
+static struct kind *note_range(struct file_judgement *file, const struct kind *wanted, uint64_t from, uint64_t to)
+{
+    struct kind *kind = find_kind(file, wanted);
+
+    if (!kind)
+        return NULL;
+    if (kind != file->last || file->last_end != from)
+        kind->count++;
+    if (!kind->total)
+        kind->offset = from;
+    if (kind->count == 1)
+        kind->length += to - from;
+    kind->total += to - from;
+    file->last = kind;
+    file->last_end = to;
+    return kind;
+}
+
+/* What differs in one line: [from, to). */
 static int judge_line(struct file_judgement *file, uint64_t from, uint64_t to, const uint8_t *view,
                       const uint8_t *durable, const uint8_t *whole_line)
 {
@@ -210,22 +231,40 @@ static int judge_line(struct file_judgement *file, uint64_t from, uint64_t to, c
             return map_line(file, from, to, NULL);
         wanted.rule = NV_RULE_FLUSH_ERROR_IGNORED;
     }
-    kind = find_kind(file, &wanted);
+    kind = note_range(file, &wanted, from, to);
     if (!kind)
         return -ENOMEM;
-    if (kind != file->last || file->last_end != from)
-        kind->count++;
-    if (!kind->total)
-        kind->offset = from;
-    if (kind->count == 1) {
-        kind->length += to - from;
-        if (view)
-            take_sample(kind, view, durable, to - from);
-    }
-    kind->total += to - from;
-    file->last = kind;
-    file->last_end = to;
+    if (kind->count == 1 && view)
+        take_sample(kind, view, durable, to - from);
     return map_line(file, from, to, kind);
+}
+
+/* Bytes of a line that were stored, and that no flush has named: are they durable all the same? */
+static int judge_unnamed(void *context, uint64_t offset, uint64_t bytes)
+{
+    struct file_judgement *file = context;
+    const struct nv_line_record *record = record_of(file->object, offset);
+    struct kind wanted = {.rule = NV_RULE_NEIGHBOUR_FLUSH};
+    uint8_t view[LINE], durable[LINE];
+    unsigned first = (unsigned)__builtin_ctzll(bytes), end = LINE - (unsigned)__builtin_clzll(bytes);
+
+    if (!record || !atomic_load(&record->flushes) || is_ignored(file, offset) ||
+        pread(file->object->view, view, LINE, (off_t)offset) != LINE ||
+        pread(file->object->durable, durable, LINE, (off_t)offset) != LINE || memcmp(view, durable, LINE) != 0)
+        return 0;
+    wanted.write_place = atomic_load(&record->write_place);
+    wanted.flush_place = atomic_load(&record->flush_place);
+    return note_range(file, &wanted, offset + first, offset + end) ? 0 : -ENOMEM;
+}
+
+/* Where a page is flushed as a whole, there are no neighbours by chance. */
+static int judge_neighbours(struct file_judgement *file)
+{
+    const struct nv_ledger *ledger = file->supervisor->ledger;
+
+    if (!atomic_load(&ledger->stores) || ledger->domain != NvrtlDomainCpuCache || !is_durable(file->object))
+        return 0;
+    return nv_lines_each_unnamed(file->object, judge_unnamed, file);
 }
 
 /* Lines that differ, without the equal bytes at both ends. */
@@ -257,6 +296,7 @@ static const char *const messages[NV_RULE_COUNT] = {
     [NV_RULE_NOT_FLUSHED] = "it was written and never made durable: no flush or sync has covered it since it changed",
     [NV_RULE_NOT_DRAINED] = "it was flushed, but no drain has completed the flush",
     [NV_RULE_CHANGED_AFTER_FLUSH] = "it was made durable, or flushed, and changed again afterwards",
+    [NV_RULE_NEIGHBOUR_FLUSH] = "it is durable, but no flush has named it: something else on its line was flushed",
     [NV_RULE_FLUSH_ERROR_IGNORED] = "a sync or drain of it failed, and the program went on: what it should have "
                                     "written was lost then, and no later one brings it back",
 };
@@ -265,6 +305,7 @@ static const char *const token_advice[NV_RULE_COUNT] = {
     [NV_RULE_NOT_FLUSHED] = "flush it with RtlFlushNonVolatileMemory, or write it with WRITE_NV_MEMORY_FLAG_PERSIST",
     [NV_RULE_NOT_DRAINED] = "call RtlDrainNonVolatileFlush in the thread that flushed, before relying on it",
     [NV_RULE_CHANGED_AFTER_FLUSH] = "flush it again after the last write, or move the flush behind that write",
+    [NV_RULE_NEIGHBOUR_FLUSH] = "flush these bytes, too: another layout, or an earlier flush, would lose them",
     [NV_RULE_FLUSH_ERROR_IGNORED] = "check the status of every flush and drain; after a failure write the data again, "
                                     "call NvrtlForgetFailure, and flush, or give up",
 };
@@ -283,7 +324,7 @@ static const char *advice_for(const struct nv_object *object, enum nv_rule rule)
 static int report_kind(struct nv_supervisor *supervisor, const struct nv_object *object, const char *path,
                        struct kind *kind)
 {
-    struct nv_finding *finding = nv_finding_new(kind->rule, NV_SEVERITY_ERROR);
+    struct nv_finding *finding = nv_finding_new(kind->rule, nv_rule_words(kind->rule)->severity);
 
     if (!finding)
         return -ENOMEM;
@@ -393,6 +434,8 @@ static int judge_content(struct nv_supervisor *supervisor, struct nv_object *obj
         file->supervisor = supervisor;
         file->object = object;
         status = nv_content_compare(&supervisor->image, object, judge_run, file);
+        if (!status)
+            status = judge_neighbours(file);
         reported = report_kinds(supervisor, file, path);
         status = status ? status : reported;
         status = status ? status : report_map(supervisor, file);

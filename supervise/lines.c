@@ -129,6 +129,34 @@ int nv_lines_each_committed(const struct nv_object *object, int (*act)(void *con
     return committed.status;
 }
 
+struct unnamed {
+    const struct nv_object *object;
+    int (*act)(void *context, uint64_t offset, uint64_t bytes);
+    void *context;
+    int status;
+};
+
+static bool act_on_unnamed(struct nv_line_record *record, void *context)
+{
+    struct unnamed *unnamed = context;
+    uint64_t bytes = atomic_load(&record->unnamed);
+
+    if (bytes)
+        unnamed->status =
+            unnamed->act(unnamed->context, (uint64_t)(record - unnamed->object->lines) * LINE_BYTES, bytes);
+    return unnamed->status != 0;
+}
+
+int nv_lines_each_unnamed(const struct nv_object *object, int (*act)(void *context, uint64_t offset, uint64_t bytes),
+                          void *context)
+{
+    struct unnamed unnamed = {object, act, context, 0};
+
+    if (object->lines)
+        (void)visit(object, object->lines, record_at(object, UINT64_MAX), act_on_unnamed, &unnamed);
+    return unnamed.status;
+}
+
 /* Whoever locks the line from now on sees that it is held, and lets it go again. */
 static uint32_t await_unlocked(struct nv_line_record *record, bool alone)
 {
@@ -169,6 +197,7 @@ static bool await_line(struct nv_line_record *record, void *alone)
 
 void nv_lines_hold(struct nv_object *object, uint64_t offset, size_t length, bool alone, struct nv_lines_hold *hold)
 {
+    hold->object = object;
     hold->header = object->lines ? header_of(object) : NULL;
     if (!hold->header)
         return;
@@ -181,6 +210,14 @@ void nv_lines_hold(struct nv_object *object, uint64_t offset, size_t length, boo
     (void)visit(object, hold->first, hold->end, note_version, hold);
 }
 
+static bool name_all(struct nv_line_record *record, void *unused)
+{
+    (void)unused;
+    atomic_store(&record->unnamed, 0);
+    return false;
+}
+
+/* A sync names all that it makes durable. */
 void nv_lines_let_go(struct nv_lines_hold *hold, bool copied)
 {
     if (!hold->header)
@@ -188,6 +225,8 @@ void nv_lines_let_go(struct nv_lines_hold *hold, bool copied)
     for (struct nv_line_record *record = hold->first; copied && record < hold->end; record++)
         if (hold->versions[record - hold->first])
             commit(record, hold->versions[record - hold->first]);
+    if (copied)
+        (void)visit(hold->object, hold->first, hold->end, name_all, NULL);
     atomic_store(&hold->header->held_to, 0);
 }
 

@@ -9,6 +9,7 @@
 
 /* What was flushed of each line when the range was held. */
 struct nv_lines_hold {
+    const struct nv_object *object;
     struct nv_lines_header *header; /* NULL: no verifier knows the file, and nothing is held */
     struct nv_line_record *first, *end;
     uint32_t versions[NV_LINES_HELD_MAX];
@@ -19,6 +20,10 @@ uint64_t nv_lines_in_flight(const struct nv_object *object, uint64_t offset, uin
 
 /* Call `act` with the offset of each line that was ever committed, in order, until it returns what is not 0. */
 int nv_lines_each_committed(const struct nv_object *object, int (*act)(void *context, uint64_t offset), void *context);
+
+/* Call `act` for each line with bytes that were stored and that no flush has named since: a bit for each. */
+int nv_lines_each_unnamed(const struct nv_object *object, int (*act)(void *context, uint64_t offset, uint64_t bytes),
+                          void *context);
 
 /*
  * Hold a range of at most NV_CHUNK_BYTES while the view is read and the durable file written. `alone`: the program is

@@ -327,7 +327,7 @@ static void describe(struct run *run)
     report->seconds = seconds_since(run->began_ns);
     report->times.view = (double)(run->started_ns - run->began_ns) / 1e9;
     report->times.program = seconds_since(run->started_ns);
-    report->level = "pages";
+    report->level = atomic_load(&supervisor->ledger->stores) ? "stores" : "pages";
     report->domain = NvrtlDomainName(supervisor->options->domain);
     report->view = run->view.overlay ? "overlay" : "copy";
     report->file_system_model = supervisor->options->model == NV_FS_POSIX ? "posix" : "journaled";

@@ -9,6 +9,7 @@
 #include "verify/expect.h"
 #include "verify/notes.h"
 #include "verify/places.h"
+#include "verify/stores.h"
 #include "verify/waste.h"
 #include <string.h>
 
@@ -99,6 +100,8 @@ static NTSTATUS start_lines(const struct call *call, uintptr_t address, size_t s
     uintptr_t end = address + size_bytes;
     NTSTATUS status = STATUS_SUCCESS;
 
+    if (__builtin_expect(atomic_load_explicit(&nv_stores_watched, memory_order_relaxed), 0))
+        nv_stores_cover(call->binding, address, size_bytes);
     while (address < end && NT_SUCCESS(status)) {
         struct span span = cut(call->binding, &address, end, NV_LINE_BYTES);
 
@@ -401,7 +404,9 @@ static NTSTATUS forget_failure(const struct nv_region *region)
 /* Bindings are immortal, and what was left undone is judged at the end of the run. */
 static void release(const struct nv_region *region, const void *place)
 {
-    (void)region, (void)place;
+    (void)place;
+    if (!region->for_one_call)
+        nv_stores_remove(region->base, region->size_bytes);
 }
 
 #define ENGINE(domain_)                                                                                                \

@@ -7,6 +7,7 @@
 #include "verify/binding.h"
 #include "verify/notes.h"
 #include "verify/places.h"
+#include "verify/stores.h"
 #include <pthread.h>
 
 /* In the order in which calls nest: a place takes notes. */
@@ -14,6 +15,7 @@ static void before(void)
 {
     nv_files_before_fork();
     nv_binding_before_fork();
+    nv_stores_before_fork();
     nv_places_before_fork();
     nv_notes_before_fork();
 }
@@ -22,6 +24,7 @@ static void after(bool child)
 {
     nv_notes_after_fork();
     nv_places_after_fork();
+    nv_stores_after_fork();
     nv_binding_after_fork();
     nv_files_after_fork(child);
 }

@@ -40,11 +40,13 @@ struct nv_lines_header {
  * over a newer one.
  */
 struct nv_line_record {
-    _Atomic uint16_t write_place; /* of the last write through the interface; 0: none */
+    _Atomic uint16_t write_place; /* of the last write that was seen; 0: none */
     _Atomic uint16_t flush_place; /* of the last flush; 0: none */
     _Atomic uint32_t hash;        /* nv_line_hash of what was last flushed */
     _Atomic uint32_t flushes;
     _Atomic uint32_t committed; /* and the line's lock */
+    _Atomic uint64_t unnamed; /* store level: a bit for each byte that was stored, and that no flush has named since */
+    uint64_t unused;          /* records do not cross pages */
 };
 
 /* Whether a version is newer than what the durable image has of the line; versions may wrap. */
@@ -138,12 +140,13 @@ struct nv_ledger_order {
 };
 
 struct nv_ledger {
-    uint32_t domain;        /* NVRTL_DOMAIN that tokens simulate; set by the supervisor */
-    uint32_t performance;   /* flushes and drains in vain are looked for; set by the supervisor */
-    uint32_t records;       /* calls are recorded in `activity`; set by the supervisor */
-    uint64_t began_ns;      /* CLOCK_MONOTONIC, when it started the program: from there times count */
-    uint64_t fail_sync;     /* the sync, or page-cache drain, that is to fail; 0: none; set by the supervisor */
-    _Atomic uint64_t syncs; /* begun so far, when one is to fail */
+    uint32_t domain;         /* NVRTL_DOMAIN that tokens simulate; set by the supervisor */
+    _Atomic uint32_t stores; /* stores are seen: some part of the program has hooks */
+    uint32_t performance;    /* flushes and drains in vain are looked for; set by the supervisor */
+    uint32_t records;        /* calls are recorded in `activity`; set by the supervisor */
+    uint64_t began_ns;       /* CLOCK_MONOTONIC, when it started the program: from there times count */
+    uint64_t fail_sync;      /* the sync, or page-cache drain, that is to fail; 0: none; set by the supervisor */
+    _Atomic uint64_t syncs;  /* begun so far, when one is to fail */
     _Atomic uint64_t tokens;
     _Atomic uint32_t modules, places, events, marks, ignored, regions,
         orders;            /* slots taken (may exceed the arrays: then lost) */

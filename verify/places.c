@@ -202,6 +202,26 @@ uint16_t nv_place_find(struct nv_thread *thread, const void *place, const void *
     return slot->id;
 }
 
+uint16_t nv_place_find_code(struct nv_thread *thread, const void *place)
+{
+    struct nv_thread_place *slot = nv_place_slot(thread, place, NULL);
+    void *address = (void *)(uintptr_t)place;
+    int before = errno;
+
+    if (thread->in_places)
+        return 0;
+    thread->in_places = true;
+    slot->place = place;
+    slot->frame = NULL;
+    slot->caller_count = 0;
+    pthread_mutex_lock(&mutex);
+    slot->id = look_up(&address, 1);
+    pthread_mutex_unlock(&mutex);
+    thread->in_places = false;
+    errno = before;
+    return slot->id;
+}
+
 void nv_places_before_fork(void)
 {
     pthread_mutex_lock(&mutex);

@@ -11,6 +11,9 @@ void nv_places_open(void);
 /* The number, found out by unwinding. */
 uint16_t nv_place_find(struct nv_thread *thread, const void *place, const void *frame);
 
+/* Likewise for a place alone. */
+uint16_t nv_place_find_code(struct nv_thread *thread, const void *place);
+
 static inline struct nv_thread_place *nv_place_slot(struct nv_thread *thread, const void *place, const void *frame)
 {
     uintptr_t mix = (uintptr_t)place * 31 + (uintptr_t)frame / 16;
@@ -42,6 +45,16 @@ static inline uint16_t nv_place_id(struct nv_thread *thread, const void *place, 
     const struct nv_thread_place *slot = nv_place_slot(thread, place, frame);
 
     return __builtin_expect(nv_place_same(slot, place, frame), 1) ? slot->id : nv_place_find(thread, place, frame);
+}
+
+/* The number of a place whose stack is not of interest. */
+static inline uint16_t nv_place_of_code(struct nv_thread *thread, const void *place)
+{
+    const struct nv_thread_place *slot = nv_place_slot(thread, place, NULL);
+
+    if (__builtin_expect(slot->place == place && slot->frame == NULL, 1))
+        return slot->id;
+    return nv_place_find_code(thread, place);
 }
 
 void nv_places_before_fork(void);

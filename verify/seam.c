@@ -14,6 +14,7 @@
 #include "verify/places.h"
 #include "verify/recorded.h"
 #include "verify/seam.h"
+#include "verify/stores.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -62,6 +63,8 @@ static NTSTATUS bind(struct nv_region *region, const struct nv_segment *segments
     /* Only on the memory domain does it matter where tokens were, when there is one for each call. */
     if (!region->for_one_call || engine->domain == NvrtlDomainMemory)
         tell_regions(binding, region);
+    if (!region->for_one_call)
+        nv_stores_add(binding, region->base, region->size_bytes);
     return STATUS_SUCCESS;
 }
 
@@ -189,6 +192,17 @@ static void see_fence(void)
         (void)nv_verified_drain(engine->domain, NULL, NULL);
 }
 
+static void watch_stores(NVRTL_STORE_WATCH *watch)
+{
+    if (engine != NULL)
+        nv_stores_watch(watch);
+}
+
+static void see_store(const void *address, size_t size_bytes, const void *place)
+{
+    nv_stores_see(address, size_bytes, place);
+}
+
 static void expect_durable(const void *address, size_t size_bytes, const void *place)
 {
     nv_expect_durable(runtime, address, size_bytes, place_of(place, __builtin_frame_address(0)));
@@ -211,6 +225,8 @@ static struct nv_seam seam = {
     .mark = mark,
     .see_write_back = see_write_back,
     .see_fence = see_fence,
+    .watch_stores = watch_stores,
+    .see_store = see_store,
     .expect_durable = expect_durable,
     .expect_order = expect_order,
 };

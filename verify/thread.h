@@ -23,7 +23,8 @@ struct nv_thread_place {
 struct nv_thread {
     struct nv_flight flight; /* cpu-cache */
     bool in_places;
-    size_t file_count; /* page-cache: files flushed and not drained; more than NV_THREAD_FILES: any */
+    size_t store_region; /* where the last store was found */
+    size_t file_count;   /* page-cache: files flushed and not drained; more than NV_THREAD_FILES: any */
     struct nv_file *files[NV_THREAD_FILES];
     struct nv_thread_place places[NV_THREAD_PLACES];
 };

@@ -34,8 +34,8 @@ NVRTL_END
 /* In parentheses, a name is the compiler's own function again. */
 #define NVRTL_SEE_LINE(instruction, address, ordered)                                                                  \
     __extension__({                                                                                                    \
-        void *nvrtl_line = (void *)(address);                                                                          \
-        if (!NvrtlSeeWriteBack(nvrtl_line, 1, (ordered)))                                                              \
+        void *nvrtl_line = (void *)((ULONG_PTR)(address) & ~(ULONG_PTR)63);                                            \
+        if (!NvrtlSeeWriteBack(nvrtl_line, 64, (ordered)))                                                             \
             (instruction)(nvrtl_line);                                                                                 \
     })
 #define NVRTL_SEE_STORE(instruction, type, address, value, size)                                                       \

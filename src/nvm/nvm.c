@@ -256,6 +256,16 @@ VOID NvrtlSeeFence(VOID)
     nv_seam->see_fence();
 }
 
+VOID NvrtlWatchStores(PNVRTL_STORE_WATCH Watch)
+{
+    nv_seam->watch_stores(Watch);
+}
+
+VOID NvrtlSeeStore(const VOID *Address, SIZE_T Size, const VOID *Place)
+{
+    nv_seam->see_store(Address, Size, Place);
+}
+
 VOID NvrtlExpectDurable(const VOID *Address, SIZE_T Size)
 {
     nv_seam->expect_durable(Address, Size, PLACE);

@@ -103,6 +103,18 @@ static void see_fence(void)
 {
 }
 
+static void watch_stores(NVRTL_STORE_WATCH *watch)
+{
+    (void)watch;
+}
+
+static void see_store(const void *address, size_t size_bytes, const void *place)
+{
+    (void)address;
+    (void)size_bytes;
+    (void)place;
+}
+
 static void expect_durable(const void *address, size_t size_bytes, const void *place)
 {
     (void)address;
@@ -120,7 +132,8 @@ static void expect_order(const NV_MEMORY_RANGE *first, const NV_MEMORY_RANGE *th
 #define OWN_TABLE                                                                                                      \
     .version = NV_SEAM_VERSION, .bind = bind, .drain_default = drain_default, .refuse = refuse, .misuse = misuse,      \
     .ignore = ignore, .mark = mark, .see_write_back = see_write_back, .see_fence = see_fence,                          \
-    .expect_durable = expect_durable, .expect_order = expect_order
+    .watch_stores = watch_stores, .see_store = see_store, .expect_durable = expect_durable,                            \
+    .expect_order = expect_order
 
 static const struct nv_seam plain = {OWN_TABLE};
 static const struct nv_seam forced = {OWN_TABLE, .forced = true};
@@ -137,6 +150,8 @@ static const struct nv_seam only_msync = {
     .mark = mark,
     .see_write_back = see_write_back,
     .see_fence = see_fence,
+    .watch_stores = watch_stores,
+    .see_store = see_store,
     .expect_durable = expect_durable,
     .expect_order = expect_order,
 };

@@ -10,6 +10,7 @@
 #define NV_SEAM_H
 
 #include <nvrtl/nvm.h>
+#include <nvrtl/stores.h>
 #include <stdbool.h>
 
 #define NV_SEAM_VERSION 2u
@@ -108,6 +109,9 @@ struct nv_seam {
     /* Lines are written back by the program itself. False: the instruction is to be executed. */
     bool (*see_write_back)(const void *address, size_t size_bytes, bool ordered, const void *place);
     void (*see_fence)(void);
+    /* The program's hooks see its stores: where those are of interest, and one of them. */
+    void (*watch_stores)(NVRTL_STORE_WATCH *watch);
+    void (*see_store)(const void *address, size_t size_bytes, const void *place);
     void (*expect_durable)(const void *address, size_t size_bytes, const void *place);
     void (*expect_order)(const NV_MEMORY_RANGE *first, const NV_MEMORY_RANGE *then, const void *place);
 };

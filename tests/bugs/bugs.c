@@ -11,7 +11,7 @@
 
 static const struct bug_class *const classes[] = {&bug_class_drains, &bug_class_failures, &bug_class_flushes,
                                                   &bug_class_lines,  &bug_class_misuse,   &bug_class_names,
-                                                  &bug_class_order,  &bug_class_waste};
+                                                  &bug_class_order,  &bug_class_stores,   &bug_class_waste};
 #define CLASS_COUNT (sizeof classes / sizeof *classes)
 
 void bug_check(bool ok)

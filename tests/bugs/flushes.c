@@ -37,9 +37,9 @@ static void size_of_the_pointer(struct bug_file *file, bool right)
 {
     struct record {
         char text[256];
-    } *record = (struct record *)(void *)(file->base + 2048);
+    } *record = (struct record *)(void *)(file->base + 2048 + 56); /* the last word of a line */
     memset(record, 'r', sizeof(*record));
-    bug_flush(file, 2048, right ? sizeof(*record) : sizeof(record));
+    bug_flush(file, 2048 + 56, right ? sizeof(*record) : sizeof(record));
 }
 
 static void last_of_a_loop(struct bug_file *file, bool right)

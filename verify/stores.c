@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the regions whose stores are of interest, and notes each store in the records of its lines. Called by seam.c, by
+ * engine.c for each flush, and by the hooks that the compiler put into the program.
+ */
+#include "verify/stores.h"
+#include "verify/notes.h"
+#include "verify/places.h"
+#include <pthread.h>
+
+#define REGIONS 1024
+#define LINE_BYTES ((uintptr_t)64)
+
+/* Read without a lock: a store that races with the end of its token is a mistake of the program's. */
+static struct {
+    _Atomic uintptr_t start, end; /* end 0: none */
+    _Atomic(const struct nv_binding *) binding;
+} regions[REGIONS];
+static _Atomic size_t region_count; /* slots ever used */
+static NVRTL_STORE_WATCH *watches;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+
+_Atomic bool nv_stores_watched;
+
+/* Under the mutex: what holds all regions, for a comparison of each store with it. */
+static void tell_watches(void)
+{
+    uintptr_t low = UINTPTR_MAX, high = 0;
+
+    for (size_t i = 0; i < atomic_load(&region_count); i++) {
+        uintptr_t start = atomic_load(&regions[i].start), end = atomic_load(&regions[i].end);
+
+        low = end != 0 && start < low ? start : low;
+        high = end > high ? end : high;
+    }
+    for (NVRTL_STORE_WATCH *watch = watches; watch != NULL; watch = watch->Next) {
+        __atomic_store_n(&watch->Low, low, __ATOMIC_RELAXED);
+        __atomic_store_n(&watch->Bytes, high > low ? high - low : 0, __ATOMIC_RELAXED);
+    }
+}
+
+void nv_stores_watch(NVRTL_STORE_WATCH *watch)
+{
+    pthread_mutex_lock(&mutex);
+    watch->Next = watches;
+    watches = watch;
+    nv_notes_ledger()->stores = 1;
+    atomic_store(&nv_stores_watched, true);
+    tell_watches();
+    pthread_mutex_unlock(&mutex);
+}
+
+static size_t free_slot(void)
+{
+    size_t count = atomic_load(&region_count);
+
+    for (size_t i = 0; i < count; i++)
+        if (atomic_load(&regions[i].end) == 0)
+            return i;
+    if (count < REGIONS)
+        atomic_store(&region_count, count + 1);
+    return count;
+}
+
+void nv_stores_add(const struct nv_binding *binding, const void *base, size_t size_bytes)
+{
+    size_t slot;
+
+    pthread_mutex_lock(&mutex);
+    slot = free_slot();
+    if (slot == REGIONS) {
+        nv_notes_lost();
+    } else {
+        atomic_store(&regions[slot].binding, binding);
+        atomic_store(&regions[slot].start, (uintptr_t)base);
+        atomic_store(&regions[slot].end, (uintptr_t)base + size_bytes);
+        tell_watches();
+    }
+    pthread_mutex_unlock(&mutex);
+}
+
+void nv_stores_remove(const void *base, size_t size_bytes)
+{
+    uintptr_t start = (uintptr_t)base, end = start + size_bytes;
+
+    pthread_mutex_lock(&mutex);
+    for (size_t i = 0; i < atomic_load(&region_count); i++) {
+        if (atomic_load(&regions[i].start) != start || atomic_load(&regions[i].end) != end)
+            continue;
+        atomic_store(&regions[i].end, 0);
+        tell_watches();
+        break;
+    }
+    pthread_mutex_unlock(&mutex);
+}
+
+static const struct nv_binding *find(struct nv_thread *thread, uintptr_t address)
+{
+    size_t count = atomic_load_explicit(&region_count, memory_order_acquire);
+
+    for (size_t tried = 0, i = thread->store_region; tried < count; tried++, i = i + 1 < count ? i + 1 : 0) {
+        uintptr_t start = atomic_load_explicit(&regions[i].start, memory_order_relaxed);
+        uintptr_t end = atomic_load_explicit(&regions[i].end, memory_order_acquire);
+
+        if (address < start || address >= end)
+            continue;
+        thread->store_region = i;
+        return atomic_load_explicit(&regions[i].binding, memory_order_relaxed);
+    }
+    return NULL;
+}
+
+/* A bit for each byte of a line from `from` to `to`, which lie in it. */
+static uint64_t bits(uintptr_t from, uintptr_t to)
+{
+    uint64_t count = to - from;
+
+    return (count == LINE_BYTES ? UINT64_MAX : ((uint64_t)1 << count) - 1) << (from % LINE_BYTES);
+}
+
+typedef void change(struct nv_line_record *record, uint64_t mask, uint16_t place);
+
+static void note_store(struct nv_line_record *record, uint64_t mask, uint16_t place)
+{
+    atomic_store_explicit(&record->write_place, place, memory_order_relaxed);
+    if ((atomic_load_explicit(&record->unnamed, memory_order_relaxed) & mask) != mask)
+        atomic_fetch_or_explicit(&record->unnamed, mask, memory_order_relaxed);
+}
+
+static void note_flush(struct nv_line_record *record, uint64_t mask, uint16_t place)
+{
+    (void)place;
+    if ((atomic_load_explicit(&record->unnamed, memory_order_relaxed) & mask) != 0)
+        atomic_fetch_and_explicit(&record->unnamed, ~mask, memory_order_relaxed);
+}
+
+static inline __attribute__((always_inline)) void each_line(const struct nv_binding *binding, uintptr_t address,
+                                                            size_t size_bytes, change *act, uint16_t place)
+{
+    uintptr_t end = address + size_bytes;
+
+    while (address < end) {
+        uintptr_t part_end, line_end = (address | (LINE_BYTES - 1)) + 1;
+        const struct nv_binding_part *part = nv_binding_part(binding, address, &part_end);
+        uintptr_t stop = end < line_end ? end : line_end;
+        const struct nv_file_map *map = part->file != NULL ? nv_file_reach(part->file, stop + part->shift) : NULL;
+
+        if (map != NULL)
+            act(&map->lines[(address + part->shift) / LINE_BYTES], bits(address, stop), place);
+        address = stop;
+    }
+}
+
+void nv_stores_see(const void *address, size_t size_bytes, const void *place)
+{
+    struct nv_thread *thread = nv_thread_self();
+    const struct nv_binding *binding = thread != NULL ? find(thread, (uintptr_t)address) : NULL;
+
+    if (binding != NULL)
+        each_line(binding, (uintptr_t)address, size_bytes, note_store, nv_place_of_code(thread, place));
+}
+
+void nv_stores_cover(const struct nv_binding *binding, uintptr_t address, size_t size_bytes)
+{
+    each_line(binding, address, size_bytes, note_flush, 0);
+}
+
+void nv_stores_before_fork(void)
+{
+    pthread_mutex_lock(&mutex);
+}
+
+void nv_stores_after_fork(void)
+{
+    pthread_mutex_unlock(&mutex);
+}
