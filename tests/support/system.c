@@ -221,6 +221,7 @@ static void *system_reserve(size_t size_bytes)
 
 static void *system_resize(void *memory, size_t size_bytes)
 {
+    system_now.allocations++;
     return fails() ? NULL : nv_os_linux.resize(memory, size_bytes);
 }
 

@@ -37,6 +37,7 @@ struct system {
     /* What has happened. */
     long calls;
     long failed;
+    long allocations;
     long open_now;
     long syncs;
     char sync_log[64]; /* a letter for each: Fsync, fDatasync, syncfs of a Volume, Writing back, and Pages dropped */

@@ -44,6 +44,30 @@ static void statuses(void **state)
         assert_status(nv_os_status(-rows[i].error), rows[i].status);
 }
 
+/* Where a path is concerned; the rest is as above. */
+static void path_statuses(void **state)
+{
+    (void)state;
+    static const struct {
+        int error;
+        NTSTATUS status;
+    } rows[] = {
+        {ENOENT, STATUS_OBJECT_NAME_NOT_FOUND},  {ENOTDIR, STATUS_OBJECT_PATH_NOT_FOUND},
+        {EEXIST, STATUS_OBJECT_NAME_COLLISION},  {EISDIR, STATUS_FILE_IS_A_DIRECTORY},
+        {ENOTEMPTY, STATUS_DIRECTORY_NOT_EMPTY}, {EXDEV, STATUS_NOT_SAME_DEVICE},
+        {ENAMETOOLONG, STATUS_NAME_TOO_LONG},    {ELOOP, STATUS_OBJECT_NAME_INVALID},
+        {EILSEQ, STATUS_OBJECT_NAME_INVALID},    {EMFILE, STATUS_TOO_MANY_OPENED_FILES},
+        {ENFILE, STATUS_TOO_MANY_OPENED_FILES},  {ETXTBSY, STATUS_SHARING_VIOLATION},
+        {EBUSY, STATUS_SHARING_VIOLATION},       {EINVAL, STATUS_INVALID_PARAMETER},
+        {EFBIG, STATUS_FILE_TOO_LARGE},          {ENODEV, STATUS_NO_SUCH_DEVICE},
+        {ENXIO, STATUS_NO_SUCH_DEVICE},          {ESPIPE, STATUS_ILLEGAL_FUNCTION},
+        {EIO, STATUS_IO_DEVICE_ERROR},           {EROFS, STATUS_MEDIA_WRITE_PROTECTED},
+        {EACCES, STATUS_ACCESS_DENIED},          {EXFULL, STATUS_UNSUCCESSFUL},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_status(nv_os_path_status(-rows[i].error), rows[i].status);
+}
+
 /* No call of ours may change the program's errno. */
 static void errno_is_left_alone(void **state)
 {
@@ -75,6 +99,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(statuses),
+        cmocka_unit_test(path_statuses),
         cmocka_unit_test(errno_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
