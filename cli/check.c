@@ -328,6 +328,7 @@ static int run(struct check *check, const struct nv_suppressions *list)
     struct nv_report *report = NULL;
     check->run.verifier_path = nv_verifier_path(verifier, sizeof verifier);
     check->run.record = check->format == FORMAT_JSON || check->format == FORMAT_HTML;
+    check->run.suppressions = list;
     check->run.drop_in_path = nv_drop_in_path(check->run.verifier_path, drop_in, sizeof drop_in);
     int failed = nv_run(&check->run, &report, error, sizeof error);
     if (failed) {

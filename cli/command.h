@@ -21,7 +21,9 @@ int nv_command_info(int argc, char **argv);
 /* The folder that holds libnvrtl-verifier.so: as the user says, or of this build, or where it was installed. */
 const char *nv_verifier_path(char *buffer, size_t buffer_bytes);
 
-/* The folder that holds the libpmem.so.1 which goes with that verifier; NULL: there is none. */
+/*
+ * The folders, with a colon between, of the libraries that stand in for PMDK's in a verified run; NULL: none are there.
+ */
 const char *nv_drop_in_path(const char *verifier, char *buffer, size_t buffer_bytes);
 
 #endif

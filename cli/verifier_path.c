@@ -48,14 +48,16 @@ const char *nv_verifier_path(char *buffer, size_t buffer_bytes)
 const char *nv_drop_in_path(const char *verifier, char *buffer, size_t buffer_bytes)
 {
     static const char *const places[] = {"%s", "%s/../compat/libpmem"}; /* installed, and in the build tree */
-    char library[PATH_MAX];
+    char folder[PATH_MAX], library[PATH_MAX];
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        int length = snprintf(buffer, buffer_bytes, places[i], verifier);
-        if (length < 0 || (size_t)length >= buffer_bytes)
-            return NULL;
-        length = snprintf(library, sizeof library, "%s/libpmem.so.1", buffer);
-        if (length > 0 && (size_t)length < sizeof library && access(library, R_OK) == 0)
-            return realpath(buffer, library) && strlen(library) < buffer_bytes ? strcpy(buffer, library) : buffer;
+        int length = snprintf(library, sizeof library, places[i], verifier);
+        if (length < 0 || (size_t)length >= sizeof library || !realpath(library, folder))
+            continue;
+        length = snprintf(library, sizeof library, "%s/libpmem.so.1", folder);
+        if (length < 0 || (size_t)length >= sizeof library || access(library, R_OK) != 0)
+            continue;
+        length = snprintf(buffer, buffer_bytes, "%s:%s/verified", folder, folder);
+        return length > 0 && (size_t)length < buffer_bytes ? buffer : NULL;
     }
     return NULL;
 }

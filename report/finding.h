@@ -158,9 +158,22 @@ void nv_report_symbolise(struct nv_report *report);
 /* suppress.c */
 struct nv_suppressions;
 struct nv_suppressions *nv_suppressions_new(void); /* holds the built-in list */
-/* Reads `rule:file-glob:function-glob` lines; '#' begins a comment. 0, or a negative errno; *line tells a bad one. */
+/*
+ * Reads `rule:file-glob:function-glob` lines; '#' begins a comment. `rule:file-glob@0xFROM-0xTO:*` is a part of a file
+ * (TO is not in it) that need not be durable; <TEXT> in front of that glob: only of files that begin with the text. 0,
+ * or a negative errno; *line tells a bad one.
+ */
 int nv_suppressions_read(struct nv_suppressions *list, const char *path, unsigned *line);
 void nv_suppressions_free(struct nv_suppressions *list);
+struct nv_suppressed_part {
+    uint64_t from, to;
+    const char *rule; /* a glob */
+    const char *why;
+    bool *used; /* to be set when it has mattered */
+};
+/* Of the parts of a file (by its first bytes, too), one by number. False: it has not so many. */
+bool nv_suppressions_part(const struct nv_suppressions *list, size_t number, const char *file, const void *head,
+                          size_t head_bytes, struct nv_suppressed_part *part);
 /*
  * Move suppressed findings to `suppressed` and left_out, and note which of the user's lines matched nothing. Call after
  * nv_report_symbolise. False: no memory.

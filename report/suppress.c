@@ -15,7 +15,9 @@ struct suppression {
     struct suppression *next;
     char *rule; /* the three globs share its memory */
     const char *file, *function;
-    char *why; /* what left_out tells */
+    const char *begins; /* only files whose content begins so; NULL: all */
+    uint64_t from, to;  /* a part of each such file, not a finding; to is 0: no part */
+    char *why;          /* what left_out tells */
     bool built_in, used;
 };
 
@@ -28,6 +30,9 @@ static const char *const built_in[] = {
     "*:*-shm:*",     /* sqlite3's index of its write-ahead log */
     "*:*-lock:*",
     "name-not-flushed:*-wal:*", /* sqlite3's log, removed once it is all in the database: it may come back */
+    /* PMDK's pools; locks in them are told of where they are locked (compat/libpmem). */
+    "*:<PMEMOBJ>*@0x1a20-0x2000:* # libpmemobj's pointers and locks of the process that has the pool open, made anew "
+    "by each open",
 };
 
 /* -- reading -- */
@@ -47,7 +52,7 @@ static bool is_blank(char c)
 }
 
 /* Cut a comment and the blanks around what is left, in place; returns its start. */
-static char *strip(char *line)
+static char *strip(char *line, const char **comment)
 {
     char *end = line;
     for (; *end; end++) {
@@ -56,12 +61,46 @@ static char *strip(char *line)
         if (*end == '\\' && end[1])
             end++;
     }
+    *comment = *end ? end + 1 + strspn(end + 1, " \t") : "";
     while (end > line && is_blank(end[-1]) && !(end - line >= 2 && end[-1] == ' ' && end[-2] == '\\'))
         end--;
     *end = '\0';
     while (is_blank(*line))
         line++;
     return line;
+}
+
+/* The part at the end of a file glob, @FROM-TO in hexadecimal, cut off in place. False: it is none. */
+static bool cut_part(char *file, uint64_t *from, uint64_t *to)
+{
+    char *at = strrchr(file, '@'), *end;
+    if (!at || at == file || at[-1] == '\\' || strncmp(at, "@0x", 3) != 0)
+        return false;
+    uint64_t first = strtoull(at + 1, &end, 16);
+    if (strncmp(end, "-0x", 3) != 0)
+        return false;
+    uint64_t last = strtoull(end + 1, &end, 16);
+    if (*end || last <= first)
+        return false;
+    *from = first;
+    *to = last;
+    *at = '\0';
+    return true;
+}
+
+/* <BEGINS>GLOB@FROM-TO, of which only the glob must be there. A part of a file has no function. */
+static bool split_file(struct suppression *entry, char *file)
+{
+    char *closing = *file == '<' ? strchr(file, '>') : NULL;
+    if (closing) {
+        *closing = '\0';
+        entry->begins = file + 1;
+        file = closing + 1;
+    }
+    entry->file = file;
+    if (cut_part(file, &entry->from, &entry->to))
+        return *file && strcmp(entry->function, "*") == 0;
+    return !closing;
 }
 
 /* Split rule:file:function in place. The function may hold colons, as C++ has them. */
@@ -73,9 +112,8 @@ static bool split(struct suppression *entry)
         return false;
     *file++ = '\0';
     *function++ = '\0';
-    entry->file = file;
     entry->function = function;
-    return *entry->rule && *file && *function &&
+    return *entry->rule && *file && *function && split_file(entry, file) &&
            strspn(entry->rule, "abcdefghijklmnopqrstuvwxyz-*?[]!") == strlen(entry->rule);
 }
 
@@ -86,17 +124,27 @@ static void entry_free(struct suppression *entry)
     free(entry);
 }
 
+/* Negative: no memory. */
+static int explain(struct suppression *entry, const char *path, unsigned number, const char *reason)
+{
+    const char *before = *reason ? ": " : "";
+    int told =
+        number ? asprintf(&entry->why, "suppression %s (%s, line %u)%s%s", entry->rule, path, number, before, reason)
+               : asprintf(&entry->why, "built-in suppression %s%s%s", entry->rule, before, reason);
+    if (told < 0)
+        entry->why = NULL;
+    return told;
+}
+
 /* 0, or a negative errno. number 0: built in. */
-static int append(struct nv_suppressions *list, const char *text, const char *path, unsigned number)
+static int append(struct nv_suppressions *list, const char *text, const char *path, unsigned number, const char *reason)
 {
     struct suppression *entry = calloc(1, sizeof *entry);
     if (!entry)
         return -ENOMEM;
     entry->rule = strdup(text);
-    int told = number ? asprintf(&entry->why, "suppression %s (%s, line %u)", text, path, number)
-                      : asprintf(&entry->why, "built-in suppression %s", text);
-    if (told < 0)
-        entry->why = NULL;
+    if (entry->rule)
+        (void)explain(entry, path, number, reason);
     entry->built_in = !number;
     int error = !entry->rule || !entry->why ? -ENOMEM : split(entry) ? 0 : -EINVAL;
     if (error) {
@@ -108,6 +156,19 @@ static int append(struct nv_suppressions *list, const char *text, const char *pa
     return 0;
 }
 
+/* The line's comment is the reason that is told. */
+static int append_line(struct nv_suppressions *list, const char *line, const char *path, unsigned number)
+{
+    const char *reason;
+    char *copy = strdup(line);
+    if (!copy)
+        return -ENOMEM;
+    char *body = strip(copy, &reason);
+    int error = *body ? append(list, body, path, number, reason) : 0;
+    free(copy);
+    return error;
+}
+
 struct nv_suppressions *nv_suppressions_new(void)
 {
     struct nv_suppressions *list = calloc(1, sizeof *list);
@@ -115,7 +176,7 @@ struct nv_suppressions *nv_suppressions_new(void)
         return NULL;
     list->last = &list->first;
     for (size_t i = 0; i < sizeof built_in / sizeof built_in[0]; i++) {
-        if (append(list, built_in[i], NULL, 0) == 0)
+        if (append_line(list, built_in[i], NULL, 0) == 0)
             continue;
         nv_suppressions_free(list);
         return NULL;
@@ -144,8 +205,8 @@ static int read_lines(struct nv_suppressions *list, const char *path, FILE *in, 
         if (getline(&text, &room, in) < 0)
             break;
         ++*line;
-        char *body = strip(text);
-        error = *body ? append(list, body, path, *line) : 0;
+        text[strcspn(text, "\r\n")] = '\0';
+        error = append_line(list, text, path, *line);
     }
     if (!error && !feof(in))
         error = errno ? -errno : -EIO;
@@ -182,7 +243,8 @@ static bool file_matches(const char *glob, const char *file)
 
 static bool matches(const struct suppression *entry, const struct nv_finding *finding)
 {
-    return fnmatch(entry->rule, nv_rule_name(finding->rule), 0) == 0 && file_matches(entry->file, finding->file) &&
+    return !entry->to && fnmatch(entry->rule, nv_rule_name(finding->rule), 0) == 0 &&
+           file_matches(entry->file, finding->file) &&
            (strcmp(entry->function, "*") == 0 || stack_matches(entry->function, &finding->write_stack) ||
             stack_matches(entry->function, &finding->flush_stack));
 }
@@ -221,6 +283,26 @@ bool nv_suppressions_apply(const struct nv_suppressions *list, struct nv_report 
     return tell_unused(list, report) && ok;
 }
 
+static bool begins_so(const struct suppression *entry, const void *head, size_t head_bytes)
+{
+    size_t length = entry->begins ? strlen(entry->begins) : 0;
+    return length <= head_bytes && (!length || memcmp(head, entry->begins, length) == 0);
+}
+
+bool nv_suppressions_part(const struct nv_suppressions *list, size_t number, const char *file, const void *head,
+                          size_t head_bytes, struct nv_suppressed_part *part)
+{
+    size_t before = 0;
+    for (struct suppression *entry = list->first; entry; entry = entry->next) {
+        bool is_of_file = entry->to && file_matches(entry->file, file) && begins_so(entry, head, head_bytes);
+        if (!is_of_file || before++ < number)
+            continue;
+        *part = (struct nv_suppressed_part){entry->from, entry->to, entry->rule, entry->why, &entry->used};
+        return true;
+    }
+    return false;
+}
+
 /* -- generating -- */
 
 static void print_literal(const char *text, const char *special, FILE *out)
@@ -251,7 +333,7 @@ void nv_suppression_print(const struct nv_finding *finding, FILE *out)
     const char *function = innermost_function(finding);
     fprintf(out, "%s:", nv_rule_name(finding->rule));
     if (finding->file && *finding->file)
-        print_literal(finding->file, "\\*?[:# ", out);
+        print_literal(finding->file, "\\*?[:# <@", out);
     else
         fputc('*', out);
     fputc(':', out);

@@ -6,6 +6,7 @@
 #include "nvrtl/nvm.h"
 #include "report/report.h"
 #include "src/nvm/seam.h"
+#include "supervise/ignored.h"
 #include "supervise/lines.h"
 #include "supervise/record.h"
 
@@ -37,6 +38,7 @@ struct file_judgement {
     struct kind *last; /* that the range before belonged to */
     uint64_t last_end;
     bool differs;
+    struct nv_ignored ignored;
     struct nv_report_map *map; /* NULL: none is wanted */
 };
 
@@ -91,23 +93,6 @@ bool nv_judge_place(struct nv_stack *stack, const struct nv_ledger *ledger, uint
 static bool is_durable(const struct nv_object *object)
 {
     return object->names || object->nameless;
-}
-
-static bool is_ignored(const struct file_judgement *file, uint64_t offset)
-{
-    const struct nv_ledger *ledger = file->supervisor->ledger;
-    uint32_t count = atomic_load(&ledger->ignored);
-
-    if (!file->object->verifier_file)
-        return false;
-    for (uint32_t i = 0; i < count && i < NV_LEDGER_RANGES; i++) {
-        const struct nv_ledger_range *range = &ledger->ignore[i];
-
-        if (atomic_load(&range->ready) && range->file == file->object->verifier_file && offset + LINE > range->offset &&
-            offset < range->offset + range->length_bytes)
-            return true;
-    }
-    return false;
 }
 
 static const struct nv_line_record *record_of(const struct nv_object *object, uint64_t offset)
@@ -223,9 +208,12 @@ static int judge_line(struct file_judgement *file, uint64_t from, uint64_t to, c
                       const uint8_t *durable, const uint8_t *whole_line)
 {
     struct kind wanted = classify(file->object, from, view ? whole_line : NULL), *kind;
+    uint64_t begin = from, end = to;
 
-    if (is_ignored(file, from & ~(uint64_t)(LINE - 1)))
-        return map_line(file, from, to, NULL);
+    if (!nv_ignored_trim(&file->ignored, wanted.rule, &from, &to, view, durable))
+        return map_line(file, begin, end, NULL);
+    view = view ? view + (from - begin) : NULL;
+    durable = durable ? durable + (from - begin) : NULL;
     if (was_lost(file->object, from, &wanted)) {
         if (is_excused(file->supervisor, file->object))
             return map_line(file, from, to, NULL);
@@ -246,15 +234,16 @@ static int judge_unnamed(void *context, uint64_t offset, uint64_t bytes)
     const struct nv_line_record *record = record_of(file->object, offset);
     struct kind wanted = {.rule = NV_RULE_NEIGHBOUR_FLUSH};
     uint8_t view[LINE], durable[LINE];
-    unsigned first = (unsigned)__builtin_ctzll(bytes), end = LINE - (unsigned)__builtin_clzll(bytes);
+    uint64_t from = offset + (unsigned)__builtin_ctzll(bytes), to = offset + LINE - (unsigned)__builtin_clzll(bytes);
 
-    if (!record || !atomic_load(&record->flushes) || is_ignored(file, offset) ||
+    if (!record || !atomic_load(&record->flushes) ||
+        !nv_ignored_trim(&file->ignored, wanted.rule, &from, &to, NULL, NULL) ||
         pread(file->object->view, view, LINE, (off_t)offset) != LINE ||
         pread(file->object->durable, durable, LINE, (off_t)offset) != LINE || memcmp(view, durable, LINE) != 0)
         return 0;
     wanted.write_place = atomic_load(&record->write_place);
     wanted.flush_place = atomic_load(&record->flush_place);
-    return note_range(file, &wanted, offset + first, offset + end) ? 0 : -ENOMEM;
+    return note_range(file, &wanted, from, to) ? 0 : -ENOMEM;
 }
 
 /* Where a page is flushed as a whole, there are no neighbours by chance. */
@@ -433,7 +422,8 @@ static int judge_content(struct nv_supervisor *supervisor, struct nv_object *obj
     if (file && path && (file->map || !draws)) {
         file->supervisor = supervisor;
         file->object = object;
-        status = nv_content_compare(&supervisor->image, object, judge_run, file);
+        status = nv_ignored_gather(&file->ignored, supervisor, object, path);
+        status = status ? status : nv_content_compare(&supervisor->image, object, judge_run, file);
         if (!status)
             status = judge_neighbours(file);
         reported = report_kinds(supervisor, file, path);
@@ -441,6 +431,9 @@ static int judge_content(struct nv_supervisor *supervisor, struct nv_object *obj
         status = status ? status : report_map(supervisor, file);
         free_kinds(file);
         nv_map_free(file->map);
+        if (!nv_ignored_tell(&file->ignored, supervisor->report, path))
+            status = -ENOMEM;
+        nv_ignored_free(&file->ignored);
         *differs = file->differs;
     }
     free(file);

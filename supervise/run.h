@@ -19,12 +19,13 @@ struct nv_run_options {
     NVRTL_DOMAIN domain; /* that tokens simulate */
     enum nv_file_system_model model;
     enum nv_view_kind view;
-    uint64_t fail_sync;        /* the sync that is to fail, from 1; 0: none */
-    bool performance;          /* tell of flushes and drains in vain */
-    bool record;               /* the report has maps and a timeline, too */
-    const char *scratch;       /* NULL: memory */
-    const char *verifier_path; /* folder of libnvrtl-verifier.so */
-    const char *drop_in_path;  /* folder of the libraries that stand in for others (compat/); NULL: none */
+    uint64_t fail_sync;                         /* the sync that is to fail, from 1; 0: none */
+    bool performance;                           /* tell of flushes and drains in vain */
+    bool record;                                /* the report has maps and a timeline, too */
+    const char *scratch;                        /* NULL: memory */
+    const char *verifier_path;                  /* folder of libnvrtl-verifier.so */
+    const struct nv_suppressions *suppressions; /* whose parts of files are not judged; NULL: none */
+    const char *drop_in_path; /* of the libraries that stand in for others (compat/), as LD_LIBRARY_PATH; NULL: none */
 };
 
 /*

@@ -87,9 +87,18 @@ static void a_bad_line_tells_its_number(void **state)
     static const struct {
         const char *text;
         unsigned line;
-    } bad[] = {
-        {"not-flushed\n", 1}, {"\n# x\nnot-flushed:*\n", 3}, {"*:*:*\n::\n", 2},       {"*:*:\n", 1},   {":*:*\n", 1},
-        {"*::*\n", 1},        {"*:*:*\n*:*:*\nNOT:*:*", 3},  {"not flushed:*:*\n", 1}, {"*\\:*:*\n", 1}};
+    } bad[] = {{"not-flushed\n", 1},
+               {"\n# x\nnot-flushed:*\n", 3},
+               {"*:*:*\n::\n", 2},
+               {"*:*:\n", 1},
+               {":*:*\n", 1},
+               {"*::*\n", 1},
+               {"*:*:*\n*:*:*\nNOT:*:*", 3},
+               {"not flushed:*:*\n", 1},
+               {"*\\:*:*\n", 1},
+               {"*:a@0x1-0x2:f\n", 1},
+               {"*:<A>a:*\n", 1},
+               {"*:<A>@0x1-0x2:*\n", 1}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         unsigned line = 0;
         struct nv_suppressions *list = nv_suppressions_new();
@@ -195,6 +204,39 @@ static void what_is_generated_suppresses(void **state)
     }
 }
 
+/* Parts of files are no findings: they are asked for, by name and by what the file begins with. */
+static void parts_of_files(void **state)
+{
+    static const char text[] = "*:data@0x40-0x80:*\n"
+                               "not-*:<HEAD>d*@0x0-0x8:*   # made anew\n"
+                               "*:other@0x1-0x2:*\n"
+                               "*:data\\@0x1-0x2:*\n";
+    unsigned line;
+    struct nv_suppressed_part part;
+    (void)state;
+    struct nv_suppressions *list = nv_suppressions_new();
+    assert_int_equal(read_text(list, text, &line), 0);
+    assert_true(nv_suppressions_part(list, 0, "folder/data", "HEADER", 6, &part));
+    assert_int_equal(part.from, 0x40);
+    assert_int_equal(part.to, 0x80);
+    assert_true(nv_suppressions_part(list, 1, "folder/data", "HEADER", 6, &part));
+    assert_int_equal(part.to, 8);
+    assert_string_equal(part.rule, "not-*");
+    assert_non_null(strstr(part.why, "made anew"));
+    assert_false(nv_suppressions_part(list, 2, "folder/data", "HEADER", 6, &part));
+    assert_false(nv_suppressions_part(list, 1, "folder/data", "HEA", 3, &part));
+    assert_true(nv_suppressions_part(list, 0, "any name", "PMEMOBJ", 8, &part));
+    assert_int_equal(part.from, 0x1a20);
+    assert_false(nv_suppressions_part(list, 1, "any name", "PMEMOBJ", 8, &part));
+    *part.used = true;
+    struct nv_report *report = report_on("data");
+    assert_true(nv_suppressions_apply(list, report)); /* none of them is for findings */
+    assert_int_equal(report->finding_count, 1);
+    assert_int_equal(report->unused_suppression_count, 4);
+    nv_report_free(report);
+    nv_suppressions_free(list);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -206,6 +248,7 @@ int main(void)
         cmocka_unit_test(the_others_stay_in_order),
         cmocka_unit_test(lines_that_match_nothing_are_told),
         cmocka_unit_test(what_is_generated_suppresses),
+        cmocka_unit_test(parts_of_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
