@@ -69,7 +69,7 @@ static const struct argp_option options[] = {
      "lost, as on Linux, and the program has to cope",
      2},
     {NULL, 0, NULL, 0, "What is reported", 3},
-    {"format", OPTION_FORMAT, "NAME", 0, "text (default), json or sarif", 3},
+    {"format", OPTION_FORMAT, "NAME", 0, "text (default), json, sarif or html", 3},
     {"output", OPTION_OUTPUT, "FILE", 0, "Write the findings to FILE instead of stderr", 3},
     {"suppressions", OPTION_SUPPRESSIONS, "FILE", 0,
      "Leave out what the lines of FILE name, rule:file-glob:function-glob (repeatable)", 3},
@@ -144,14 +144,6 @@ static uint64_t sync_number(const struct argp_state *state, const char *text)
     return number;
 }
 
-static enum format choose_format(const struct argp_state *state, const char *name)
-{
-    enum format format = (enum format)choose(state, "format", formats, name);
-    if (format == FORMAT_HTML)
-        argp_error(state, "--format=%s: not yet in this version; use text, json or sarif", name);
-    return format;
-}
-
 /* What is left of the command line is the program's; none of it is an option of ours. */
 static void take_program(struct check *check, struct argp_state *state)
 {
@@ -180,7 +172,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         check->run.scratch = argument;
         return 0;
     case OPTION_FORMAT:
-        check->format = choose_format(state, argument);
+        check->format = (enum format)choose(state, "format", formats, argument);
         return 0;
     case OPTION_OUTPUT:
         check->output = argument;
@@ -281,6 +273,8 @@ static bool write_format(const struct check *check, const struct nv_report *repo
         return nv_report_json(report, out);
     if (check->format == FORMAT_SARIF)
         return nv_report_sarif(report, out);
+    if (check->format == FORMAT_HTML)
+        return nv_report_html(report, out);
     return nv_report_text(report, out, !check->output && colour_wanted());
 }
 

@@ -183,9 +183,10 @@ bool nv_suppressions_apply(const struct nv_suppressions *list, struct nv_report 
 void nv_suppression_print(const struct nv_finding *finding, FILE *out);
 void nv_suppressions_generate(const struct nv_report *report, FILE *out);
 
-/* text.c, json.c, sarif.c: false when writing failed. */
+/* text.c, json.c, sarif.c, html.c: false when writing failed. */
 bool nv_report_text(const struct nv_report *report, FILE *out, bool colour);
 bool nv_report_json(const struct nv_report *report, FILE *out);
 bool nv_report_sarif(const struct nv_report *report, FILE *out);
+bool nv_report_html(const struct nv_report *report, FILE *out);
 
 #endif

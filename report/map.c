@@ -106,13 +106,21 @@ static size_t range_count(const struct nv_report_map *map)
     return map->durable.count + map->differs.count;
 }
 
-/* The number of the map that tells least; map_count: all of them tell of differences. */
-static size_t find_dispensable(const struct nv_report *report)
+/* Whether a map tells more than another: of differences, and of a file that comes before it in the list of findings. */
+static bool tells_more(const struct nv_report_map *map, const struct nv_report_map *other)
 {
-    size_t found = report->map_count;
-    for (size_t i = 0; i < report->map_count && found == report->map_count; i++)
-        if (!report->maps[i]->differs.count)
-            found = i;
+    if (!map->differs.count != !other->differs.count)
+        return map->differs.count != 0;
+    return strcmp(map->file, other->file) < 0;
+}
+
+/* Of all maps that which tells least. */
+static struct nv_report_map **find_dispensable(const struct nv_report *report)
+{
+    struct nv_report_map **found = report->maps;
+    for (size_t i = 1; i < report->map_count; i++)
+        if (tells_more(*found, report->maps[i]))
+            found = &report->maps[i];
     return found;
 }
 
@@ -147,14 +155,13 @@ bool nv_report_add_map(struct nv_report *report, struct nv_report_map *map)
     if (report->map_count < NV_MAP_FILES_MAX) {
         report->maps[report->map_count++] = map;
     } else {
-        size_t victim = map->differs.count ? find_dispensable(report) : report->map_count;
-        report->maps_left_out++;
-        if (victim < report->map_count) {
-            nv_map_free(report->maps[victim]);
-            report->maps[victim] = map;
-        } else {
-            nv_map_free(map);
+        struct nv_report_map **least = find_dispensable(report), *given_up = map;
+        if (tells_more(map, *least)) {
+            given_up = *least;
+            *least = map;
         }
+        nv_map_free(given_up);
+        report->maps_left_out++;
     }
     bound(report);
     return true;

@@ -47,7 +47,10 @@ struct nv_report_map *nv_map_new(const char *file); /* NULL: no memory */
 void nv_map_free(struct nv_report_map *map);
 /* Add the next range: no offset is lower than that of the one before. False: no memory. */
 bool nv_map_add(struct nv_report_map *map, const struct nv_map_range *range);
-/* Add a map (taken over). Where there are too many, one without differences gives way, and is counted. */
+/*
+ * Add a map (taken over). Where there are too many, one without differences gives way, or the last by name, and is
+ * counted.
+ */
 bool nv_report_add_map(struct nv_report *report, struct nv_report_map *map);
 
 /* -- the timeline -- */

@@ -7,9 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Nanoseconds of a run that took days. */
-#define REALS JSON_REAL_PRECISION(15)
-
 json_t *nv_text_value(const char *text)
 {
     static const char digits[] = "0123456789abcdef";
@@ -87,7 +84,8 @@ json_t *nv_texts_value(char *const *texts, size_t count)
 
 bool nv_write_value(json_t *value, size_t indent, FILE *out)
 {
-    bool ok = value && json_dumpf(value, out, indent ? JSON_INDENT(indent) | REALS : JSON_COMPACT | REALS) == 0;
+    bool ok = value && json_dumpf(value, out,
+                                  indent ? JSON_INDENT(indent) | NV_VALUE_REALS : JSON_COMPACT | NV_VALUE_REALS) == 0;
     json_decref(value);
     return ok && fputc('\n', out) != EOF && fflush(out) == 0 && !ferror(out);
 }

@@ -10,6 +10,9 @@
 
 #include <jansson.h>
 
+/* Flag of jansson for numbers with a fraction: nanoseconds of a run that took days. */
+#define NV_VALUE_REALS JSON_REAL_PRECISION(15)
+
 /* Bytes that are no UTF-8 are written as \xNN, for JSON knows none. NULL gives null. */
 json_t *nv_text_value(const char *text);
 /* What a printf-like call would print. */

@@ -6,7 +6,6 @@ nvrtl check --domain=volatile -- program
 nvrtl check --fs=ext4 -- program
 nvrtl check --view=mirror -- program
 nvrtl check --format=xml -- program
-nvrtl check --format=html -- program
 nvrtl check --error-exitcode=256 -- program
 nvrtl check --error-exitcode=-1 -- program
 nvrtl check --error-exitcode=9x -- program

@@ -92,7 +92,8 @@ static bool whole_way(FILE *out)
         assert_int_equal(report->finding_count + report->left_out_count, before);
         ok = false;
     }
-    ok = ok && nv_report_text(report, out, false) && nv_report_json(report, out) && nv_report_sarif(report, out);
+    ok = ok && nv_report_text(report, out, false) && nv_report_json(report, out) && nv_report_sarif(report, out) &&
+         nv_report_html(report, out);
     nv_suppressions_free(list);
     nv_report_free(report);
     return ok;

@@ -95,9 +95,9 @@ static void files_that_differ_come_before_others(void **state)
 {
     (void)state;
     struct nv_report *report = nv_report_new();
-    for (unsigned i = 0; i < 2 * NV_MAP_FILES_MAX; i++) {
+    for (unsigned i = 0; i < 4 * NV_MAP_FILES_MAX; i++) {
         char name[16];
-        snprintf(name, sizeof name, "%u", i);
+        snprintf(name, sizeof name, "%04u", i * 7 % 2048); /* in no order */
         struct nv_report_map *map = nv_map_new(name);
         if (i % 2)
             add(map, 0, 64, NV_MAP_DIRTY, NULL);
@@ -106,9 +106,11 @@ static void files_that_differ_come_before_others(void **state)
         assert_true(nv_report_add_map(report, map));
     }
     assert_int_equal(report->map_count, NV_MAP_FILES_MAX);
-    assert_int_equal(report->maps_left_out, NV_MAP_FILES_MAX);
-    for (size_t i = 0; i < report->map_count; i++)
+    assert_int_equal(report->maps_left_out, 3 * NV_MAP_FILES_MAX);
+    for (size_t i = 0; i < report->map_count; i++) {
         assert_int_equal(report->maps[i]->differs.count, 1);
+        assert_true(atoi(report->maps[i]->file) < 1024); /* the first 512 that differ */
+    }
     nv_report_free(report);
 }
 

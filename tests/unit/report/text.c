@@ -166,6 +166,8 @@ static void a_failed_write_is_told(void **state)
     assert_non_null(full);
     assert_false(nv_report_text(report, full, false));
     assert_false(nv_report_json(report, full));
+    assert_false(nv_report_sarif(report, full));
+    assert_false(nv_report_html(report, full));
     fclose(full);
     nv_report_free(report);
 }
