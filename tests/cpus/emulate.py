@@ -45,24 +45,24 @@ def run(command, **options):
 def tools_of(machine):
     """What MACHINE.ini names: its compiler, its emulator, ..."""
     if machine == 'x86_64':
-        return {'exe_wrapper': ['qemu-x86_64'], 'objdump': 'objdump'}
+        return {'exe_wrapper': 'qemu-x86_64', 'objdump': 'objdump'}
     cross = configparser.ConfigParser()
     cross.read(HERE / f'{machine}.ini')
-    return {name: json.loads(text.replace("'", '"')) for name, text in cross['binaries'].items()}
+    return {name: text.strip("'") for name, text in cross['binaries'].items()}
 
 
 def emulator(machine):
-    """The emulator's command, for programs of the machine."""
+    """The emulator, for programs of the machine."""
     tools = tools_of(machine)
-    command = tools['exe_wrapper']
+    program = tools['exe_wrapper']
     if machine != 'x86_64':
         if not shutil.which(tools['c']):
             skip(f'{tools["c"]} is missing; tools/packages names its package')
         if not (ROOT / 'subprojects/cmocka-1.1.5/meson.build').exists():
             skip("cmocka's source is missing; tools/setup-sources fetches it")
-    if not shutil.which(command[0]):
-        skip(f'{command[0]} is missing: it is in the package qemu-user')
-    return command
+    if not shutil.which(program):
+        skip(f'{program} is missing: it is in the package qemu-user')
+    return program
 
 
 def tests_of(folder, only):
@@ -154,7 +154,7 @@ def main():
     parser.add_argument('--only', nargs='+')
     options = parser.parse_args()
 
-    command = emulator(options.machine) + ['-cpu', options.cpu]
+    command = [emulator(options.machine), '-cpu', options.cpu]
     folder, tests = build_for(options.machine, options.build.resolve(), options.only)
     outcome = Outcome()
     for test in tests:
