@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define BAD ((void *)(uintptr_t)0xdeadbee8)
-#define STACK_BYTES ((size_t)256 << 10)
+#define STACK_BYTES ((size_t)2 << 20)
 
 /* How often the kernel is asked of a pointer to a variable of a caller. */
 static __attribute__((noinline)) long questions_about(IO_STATUS_BLOCK *near)
@@ -33,7 +33,8 @@ static __attribute__((noinline)) long questions_about(IO_STATUS_BLOCK *near)
 /* On whatever stack this runs. */
 static __attribute__((noinline)) void good_and_bad(void)
 {
-    IO_STATUS_BLOCK near = {.Status = 5, .Information = 6}, *far = malloc(sizeof(near));
+    static IO_STATUS_BLOCK elsewhere, *far = &elsewhere;
+    IO_STATUS_BLOCK near = {.Status = 5, .Information = 6};
     *far = near;
     assert_status(nv_probe_read(far, sizeof(*far)), STATUS_SUCCESS);
     assert_status(nv_probe_write(far, sizeof(*far)), STATUS_SUCCESS);
@@ -45,7 +46,6 @@ static __attribute__((noinline)) void good_and_bad(void)
     assert_status(nv_probe_write(BAD, 8), STATUS_ACCESS_VIOLATION);
     assert_status(nv_probe_status_block(BAD), STATUS_ACCESS_VIOLATION);
     assert_status(nv_probe_status_block(NULL), STATUS_ACCESS_VIOLATION);
-    free(far);
 }
 
 static void first_thread(void **state)
