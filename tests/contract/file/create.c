@@ -209,6 +209,54 @@ static void access_masks(void **state)
     assert_status(nt_create(&handle, RW | 0x8000, "masks", &io, ALL_SHARED, FILE_OPEN, 0), STATUS_ACCESS_DENIED);
 }
 
+/* A generic right has SYNCHRONIZE in it, and GENERIC_ALL has DELETE. */
+static void implied_rights(void **state)
+{
+    (void)state;
+    static const struct {
+        ACCESS_MASK access;
+        ULONG options;
+        NTSTATUS status;
+    } rows[] = {
+        {GENERIC_READ, FILE_SYNCHRONOUS_IO_NONALERT, STATUS_SUCCESS},
+        {GENERIC_WRITE, FILE_SYNCHRONOUS_IO_ALERT, STATUS_SUCCESS},
+        {MAXIMUM_ALLOWED, FILE_SYNCHRONOUS_IO_NONALERT, STATUS_SUCCESS},
+        {GENERIC_WRITE, FILE_DELETE_ON_CLOSE, STATUS_INVALID_PARAMETER},
+        {GENERIC_ALL, FILE_DELETE_ON_CLOSE, STATUS_SUCCESS},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        HANDLE handle;
+        IO_STATUS_BLOCK io;
+        NTSTATUS status = nt_create(&handle, rows[i].access, "implied", &io, ALL_SHARED, FILE_OPEN_IF, rows[i].options);
+        if (status != rows[i].status)
+            fail_msg("row %zu: %x", i, (ULONG)status);
+        if (status == STATUS_SUCCESS)
+            assert_status(NtClose(handle), STATUS_SUCCESS);
+    }
+    assert_int_equal(access("implied", F_OK), -1);
+}
+
+/* What replaces a file on Windows empties it here; other names of it, and who has it open, see that. */
+static void superseded(void **state)
+{
+    (void)state;
+    struct nt_name name;
+    HANDLE handle;
+    IO_STATUS_BLOCK io;
+    LARGE_INTEGER size = {.QuadPart = 1 << 20};
+    struct stat before, after;
+    make_file("superseded", "content");
+    assert_int_equal(stat("superseded", &before), 0);
+    assert_status(
+        NtCreateFile(&handle, RW, nt_unix_name(&name, "superseded"), &io, &size, 0, 0, FILE_SUPERSEDE, 0, NULL, 0),
+        STATUS_SUCCESS);
+    assert_int_equal(io.Information, FILE_SUPERSEDED);
+    assert_int_equal(stat("superseded", &after), 0);
+    assert_int_equal(after.st_ino, before.st_ino);
+    assert_int_equal(after.st_size + after.st_blocks, 0);
+    assert_status(NtClose(handle), STATUS_SUCCESS);
+}
+
 /* -- sharing -- */
 
 static void sharing(void **state)
@@ -470,6 +518,8 @@ int main(void)
         cmocka_unit_test(arguments),
         cmocka_unit_test(pointers),
         cmocka_unit_test(access_masks),
+        cmocka_unit_test(implied_rights),
+        cmocka_unit_test(superseded),
         cmocka_unit_test(sharing),
         cmocka_unit_test(refused_overwriting),
         cmocka_unit_test(read_only_files),
