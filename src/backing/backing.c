@@ -198,17 +198,6 @@ static int call(int descriptor, enum nv_file_sync how)
     return nv_os->sync_file(descriptor, how == NV_SYNC_DATA);
 }
 
-/* A failed write says EIO whether one sector is bad or the whole device is gone. Then nothing else works either. */
-static NTSTATUS status_of(int error, int descriptor)
-{
-    static const int gone[] = {EIO, ENXIO, ENODEV, ESTALE, ESHUTDOWN, ENOTCONN};
-    int alive = error == -EIO ? nv_os->alive(descriptor) : 0;
-    for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
-        if (alive == -gone[i])
-            return STATUS_VOLUME_DISMOUNTED;
-    return nv_os_status(error);
-}
-
 /* A descriptor that is none, or of something that cannot be synced, says nothing of the file's data. */
 static NTSTATUS sync_file(int descriptor, enum nv_file_sync how, bool *lost)
 {
@@ -216,7 +205,7 @@ static NTSTATUS sync_file(int descriptor, enum nv_file_sync how, bool *lost)
     for (int i = 0; i < INTERRUPTIONS && error == -EINTR; i++)
         error = call(descriptor, how);
     *lost = error != 0 && error != -EBADF && error != -EINVAL;
-    return error == 0 ? STATUS_SUCCESS : status_of(error, descriptor);
+    return error == 0 ? STATUS_SUCCESS : nv_os_file_status(error, descriptor);
 }
 
 /*

@@ -92,7 +92,7 @@ static ssize_t move_all(struct progress *progress, step_function *step)
     return 0;
 }
 
-static NTSTATUS status_of(ssize_t error)
+static NTSTATUS status_of(const struct nv_file *file, ssize_t error)
 {
     static const struct {
         int error;
@@ -105,7 +105,7 @@ static NTSTATUS status_of(ssize_t error)
     for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
         if (pairs[i].error == -error)
             return pairs[i].status;
-    return nv_os_status((int)error);
+    return nv_os_file_status((int)error, file->descriptor);
 }
 
 /* The position of a synchronous handle is behind what was moved last; its lock is the public function's. */
@@ -143,7 +143,7 @@ NTSTATUS nv_driver_read(struct nv_request *request)
         return STATUS_SUCCESS;
     ssize_t error = move_all(&progress, request->file->is_stream ? stream_in : read_step);
     if (error < 0 && (progress.done == 0 || error == -EFAULT))
-        return error == -EFAULT ? STATUS_ACCESS_VIOLATION : status_of(error);
+        return error == -EFAULT ? STATUS_ACCESS_VIOLATION : status_of(request->file, error);
     request->information = progress.done;
     move_position(&progress);
     if (progress.done > 0)
@@ -177,5 +177,5 @@ NTSTATUS nv_driver_write(struct nv_request *request)
     request->information = progress.done;
     move_position(&progress);
     NTSTATUS status = write_through(request->file);
-    return error < 0 ? status_of(error) : status;
+    return error < 0 ? status_of(request->file, error) : status;
 }

@@ -83,3 +83,13 @@ NTSTATUS nv_os_path_status(int error)
 {
     return FIND(path_pairs, error, nv_os_status(error));
 }
+
+NTSTATUS nv_os_file_status(int error, int descriptor)
+{
+    static const int gone[] = {EIO, ENXIO, ENODEV, ESTALE, ESHUTDOWN, ENOTCONN};
+    int alive = error == -EIO ? nv_os->alive(descriptor) : 0;
+    for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
+        if (alive == -gone[i])
+            return STATUS_VOLUME_DISMOUNTED;
+    return nv_os_status(error);
+}

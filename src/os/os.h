@@ -125,6 +125,12 @@ size_t nv_os_page_bytes(void);
 /* The status that stands for a failed flush: a negative errno as nv_os gives it. */
 NTSTATUS nv_os_status(int error);
 
+/*
+ * Likewise of a failed call on an open file. EIO is said of one bad sector and of a device that is gone; but then nothing
+ * else works either.
+ */
+NTSTATUS nv_os_file_status(int error, int descriptor);
+
 /* Likewise of a failed open, rename or other call that has a path. */
 NTSTATUS nv_os_path_status(int error);
 

@@ -21,6 +21,9 @@ struct region {
     size_t size_bytes; /* of the mapping: the file may be shorter */
     bool synchronous;  /* mapped with MAP_SYNC */
     PVOID token;
+    HANDLE handle; /* of the descriptor */
+    char *view;    /* of a section of the file; NULL until a way needs it */
+    PVOID view_token;
     NV_MEMORY_RANGE pending[PENDING_MAX]; /* of the way "ranges": written, and not yet flushed */
     size_t pending_count;
 };
@@ -34,6 +37,7 @@ struct way {
     NTSTATUS (*write)(struct region *region, size_t offset, const void *data, size_t size_bytes);
     NTSTATUS (*finish)(struct region *region);
     bool promises;
+    bool metadata; /* it promises the file's times, too: that takes more of a disk */
 };
 
 /* By number, from 0, NULL behind the last; by name, or the client ends. */

@@ -9,7 +9,8 @@ modprobe dm-flakey
 modprobe dm-thin-pool
 modprobe xfs
 
-io=C0000185 full=C000007F well=0 # STATUS_IO_DEVICE_ERROR, STATUS_DISK_FULL, STATUS_SUCCESS
+# STATUS_IO_DEVICE_ERROR, STATUS_DISK_FULL, STATUS_VOLUME_DISMOUNTED, STATUS_SUCCESS
+io=C0000185 full=C000007F gone=C000026E well=0
 broken='sh -e /tmp/break' mended='sh -e /tmp/mend'
 
 mkfs.ext4 -q -F -b 4096 /tmp/formatted 16M
@@ -89,7 +90,11 @@ gives_up_writing() {
 
 shut_down() {
     new_file_system
-    rig-client failing "$1" /mnt/file "$disk" $io 'rig-client shutdown /mnt'
+    case $1 in
+    file | file-data | file-token | store-file | view-file) told=$gone ;; # a handle can ask
+    *) told=$io ;;
+    esac
+    rig-client failing "$1" /mnt/file "$disk" $told 'rig-client shutdown /mnt'
     end_file_system
 }
 
@@ -122,7 +127,7 @@ END
     rm /tmp/metadata /tmp/data
 }
 
-# The journal takes nothing, but the blocks of the file do.
+# The journal takes nothing, but the blocks of the file do. Who promises metadata is told.
 journal() {
     new_file_system
     becomes break <<END
@@ -130,7 +135,11 @@ journal() {
 \$((BLOCK * 8)) 16 linear $disk \$((BLOCK * 8))
 \$((BLOCK * 8 + 16)) \$(($sectors - BLOCK * 8 - 16)) error
 END
-    rig-client failing "$1" /mnt/file "$disk" $well "$broken"
+    case $1 in
+    file | store-file) told=$io ;;
+    *) told=$well ;;
+    esac
+    rig-client failing "$1" /mnt/file "$disk" $told "$broken"
     end_file_system
 }
 
