@@ -39,15 +39,20 @@ static uint64_t now_ns(void)
 
 int nv_record_open(struct nv_supervisor *supervisor)
 {
-    supervisor->ledger->began_ns = now_ns();
     if (!supervisor->options->record)
         return 0;
     supervisor->image.record = calloc(1, sizeof *supervisor->image.record);
     if (!supervisor->image.record)
         return -ENOMEM;
-    supervisor->image.record->began_ns = supervisor->ledger->began_ns;
     supervisor->ledger->records = 1;
     return 0;
+}
+
+void nv_record_start(struct nv_supervisor *supervisor, uint64_t began_ns)
+{
+    supervisor->ledger->began_ns = began_ns;
+    if (supervisor->image.record)
+        supervisor->image.record->began_ns = began_ns;
 }
 
 void nv_record_close(struct nv_supervisor *supervisor)

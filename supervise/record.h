@@ -12,8 +12,10 @@ struct nv_record_sync {
     uint64_t at_ns, bytes_before;
 };
 
-/* Of a run that is to be recorded: 0 or -ENOMEM. Of any other these do nothing. */
+/* Of a run that is to be recorded: 0 or -ENOMEM. Of any other these do nothing, but for nv_record_start. */
 int nv_record_open(struct nv_supervisor *supervisor);
+/* The program is about to start: times count from here (CLOCK_MONOTONIC), in any run. */
+void nv_record_start(struct nv_supervisor *supervisor, uint64_t began_ns);
 void nv_record_close(struct nv_supervisor *supervisor);
 /* Who made the call that is handled from now on, and its name. */
 void nv_record_caller(struct nv_supervisor *supervisor, pid_t thread, const char *name);

@@ -432,6 +432,7 @@ static int spawn(struct run *run)
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     run->guardian.process = 0;
     run->started_ns = now_ns();
+    nv_record_start(&run->supervisor, run->started_ns);
     status = nv_spawn(&run->supervisor, &run->spawn, &run->view, &run->guardian, run->error, run->error_bytes);
     nv_guardian_dismiss(&first);
     return status;

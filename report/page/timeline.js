@@ -47,9 +47,10 @@ function eventText(event, file) {
 
 // All that is known, with a little air.
 function fit() {
-  const times = [...moments.map(event => event.at), ...line.spans.flatMap(span => [span.from, span.to])];
+  const ends = line.spans.map(span => Math.max(span.from, Math.min(span.to, line.seconds)));
+  const times = [...moments.map(event => event.at), ...line.spans.map(span => span.from), ...ends];
   const first = Math.min(...times),
-    last = Math.min(Math.max(...times), Math.max(line.seconds, first));
+    last = Math.max(...times);
   const air = Math.max((last - first) * 0.03, 1e-6);
   time.from = Math.max(0, first - air);
   time.to = last + air;
