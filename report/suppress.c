@@ -33,6 +33,8 @@ static const char *const built_in[] = {
     /* PMDK's pools; locks in them are told of where they are locked (compat/libpmem). */
     "*:<PMEMOBJ>*@0x1a20-0x2000:* # libpmemobj's pointers and locks of the process that has the pool open, made anew "
     "by each open",
+    "*:<PMEMBLK>*@0x1008-0x2000:* # libpmemblk's state of the process that has the pool open, made anew by each open",
+    "*:<PMEMLOG>*@0x1018-0x2000:* # libpmemlog's state of the process that has the pool open, made anew by each open",
 };
 
 /* -- reading -- */

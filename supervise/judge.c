@@ -299,12 +299,19 @@ static const char *const token_advice[NV_RULE_COUNT] = {
                                     "call NvrtlForgetFailure, and flush, or give up",
 };
 
+static const char *const libpmem_advice[NV_RULE_COUNT] = {
+    [NV_RULE_NOT_FLUSHED] = "call pmem_persist on it after the last store, or store it with pmem_memcpy_persist",
+    [NV_RULE_NOT_DRAINED] = "call pmem_drain in the thread that flushed, before relying on it",
+};
+
 static const char file_advice[] =
     "call fsync or fdatasync on it, or msync(MS_SYNC) on its mapping, after the last write";
 static const char failed_advice[] = "check the result of every sync; after a failure write the data again, or give up";
 
-static const char *advice_for(const struct nv_object *object, enum nv_rule rule)
+static const char *advice_for(const struct nv_ledger *ledger, const struct nv_object *object, enum nv_rule rule)
 {
+    if (object->lines && atomic_load(&ledger->libpmem) && libpmem_advice[rule])
+        return libpmem_advice[rule];
     if (object->lines)
         return token_advice[rule];
     return rule == NV_RULE_FLUSH_ERROR_IGNORED ? failed_advice : file_advice;
@@ -326,7 +333,7 @@ static int report_kind(struct nv_supervisor *supervisor, const struct nv_object 
         finding->message = strdup(messages[kind->rule]);
     else
         finding->message = strdup("the file was written and never made durable: neither its content nor its name");
-    finding->advice = strdup(advice_for(object, kind->rule));
+    finding->advice = strdup(advice_for(supervisor->ledger, object, kind->rule));
     finding->sample_bytes = kind->sample_bytes;
     memcpy(finding->view, kind->view, kind->sample_bytes);
     memcpy(finding->durable, kind->durable, kind->sample_bytes);

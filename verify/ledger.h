@@ -140,13 +140,14 @@ struct nv_ledger_order {
 };
 
 struct nv_ledger {
-    uint32_t domain;         /* NVRTL_DOMAIN that tokens simulate; set by the supervisor */
-    _Atomic uint32_t stores; /* stores are seen: some part of the program has hooks */
-    uint32_t performance;    /* flushes and drains in vain are looked for; set by the supervisor */
-    uint32_t records;        /* calls are recorded in `activity`; set by the supervisor */
-    uint64_t began_ns;       /* CLOCK_MONOTONIC, when it started the program: from there times count */
-    uint64_t fail_sync;      /* the sync, or page-cache drain, that is to fail; 0: none; set by the supervisor */
-    _Atomic uint64_t syncs;  /* begun so far, when one is to fail */
+    uint32_t domain;          /* NVRTL_DOMAIN that tokens simulate; set by the supervisor */
+    _Atomic uint32_t libpmem; /* the drop-in is at work in some process */
+    _Atomic uint32_t stores;  /* stores are seen: some part of the program has hooks */
+    uint32_t performance;     /* flushes and drains in vain are looked for; set by the supervisor */
+    uint32_t records;         /* calls are recorded in `activity`; set by the supervisor */
+    uint64_t began_ns;        /* CLOCK_MONOTONIC, when it started the program: from there times count */
+    uint64_t fail_sync;       /* the sync, or page-cache drain, that is to fail; 0: none; set by the supervisor */
+    _Atomic uint64_t syncs;   /* begun so far, when one is to fail */
     _Atomic uint64_t tokens;
     _Atomic uint32_t modules, places, events, marks, ignored, regions,
         orders;            /* slots taken (may exceed the arrays: then lost) */

@@ -135,6 +135,11 @@ static void misuse(enum nv_misuse why, const char *function, const void *place)
     nv_notes_event(why, function, place_of(place, __builtin_frame_address(0)), NULL, &range, NULL);
 }
 
+static void announce_libpmem(void)
+{
+    atomic_store_explicit(&nv_notes_ledger()->libpmem, 1, memory_order_relaxed);
+}
+
 static void ignore(const void *address, size_t size_bytes)
 {
     struct nv_segment *segments = NULL;
@@ -221,6 +226,7 @@ static struct nv_seam seam = {
     .drain_default = drain_default,
     .refuse = refuse,
     .misuse = misuse,
+    .announce_libpmem = announce_libpmem,
     .ignore = ignore,
     .mark = mark,
     .see_write_back = see_write_back,

@@ -280,12 +280,18 @@ static bool is_misused(const struct nv_pmem_region *region)
     return is_verified(region->deep) && (!region->persistent || forced() == NV_PMEM_NEVER);
 }
 
+/* PMEM_IS_PMEM_FORCE=1; but nothing is seen of lines in a verified run whose verifier could not be loaded. */
+static bool is_all_persistent(void)
+{
+    return !nv_seam->verified && nv_seam->bind != nv_bind_page_cache && forced() == NV_PMEM_ALWAYS;
+}
+
 /* The region that is known, or becomes so; NULL: it is to be looked up for this call alone. */
 static const struct nv_pmem_region *find_known(uintptr_t address)
 {
     const struct nv_pmem_region *found;
     pthread_mutex_lock(&lock);
-    if (!nv_seam->verified && forced() == NV_PMEM_ALWAYS)
+    if (is_all_persistent())
         found = &everything;
     else if ((found = search(address)) == NULL && !nv_seam->verified)
         found = meet(address);
@@ -393,5 +399,6 @@ __attribute__((constructor(102))) static void start(void)
     everything.nv.engine = nv_pmem_system->has_auto_flush() == 1 ? &nv_engine_memory : lines();
     settle(&everything);
     everything.persistent = true;
+    nv_seam->announce_libpmem();
     (void)pthread_atfork(nv_pmem_region_lock, nv_pmem_region_unlock, nv_pmem_region_unlock);
 }

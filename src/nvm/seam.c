@@ -78,6 +78,10 @@ static void misuse(enum nv_misuse why, const char *function, const void *place)
     (void)place;
 }
 
+static void announce_libpmem(void)
+{
+}
+
 static void ignore(const void *address, size_t size_bytes)
 {
     (void)address;
@@ -131,8 +135,8 @@ static void expect_order(const NV_MEMORY_RANGE *first, const NV_MEMORY_RANGE *th
 
 #define OWN_TABLE                                                                                                      \
     .version = NV_SEAM_VERSION, .bind = bind, .drain_default = drain_default, .refuse = refuse, .misuse = misuse,      \
-    .ignore = ignore, .mark = mark, .see_write_back = see_write_back, .see_fence = see_fence,                          \
-    .watch_stores = watch_stores, .see_store = see_store, .expect_durable = expect_durable,                            \
+    .announce_libpmem = announce_libpmem, .ignore = ignore, .mark = mark, .see_write_back = see_write_back,            \
+    .see_fence = see_fence, .watch_stores = watch_stores, .see_store = see_store, .expect_durable = expect_durable,    \
     .expect_order = expect_order
 
 static const struct nv_seam plain = {OWN_TABLE};
@@ -146,6 +150,7 @@ static const struct nv_seam only_msync = {
     .drain_default = drain_default,
     .refuse = refuse,
     .misuse = misuse,
+    .announce_libpmem = announce_libpmem,
     .ignore = ignore,
     .mark = mark,
     .see_write_back = see_write_back,

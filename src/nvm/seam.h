@@ -104,6 +104,10 @@ struct nv_seam {
                        const void *place);
     /* clang-format on */
     void (*misuse)(enum nv_misuse why, const char *function, const void *place);
+    /* Another interface to the engines is at work in this process: "libpmem". */
+    void (*announce)(const char *interface);
+    /* The drop-in libpmem calls the engines in this process. */
+    void (*announce_libpmem)(void);
     void (*ignore)(const void *address, size_t size_bytes);
     void (*mark)(const char *text, const void *place);
     /* Lines are written back by the program itself. False: the instruction is to be executed. */

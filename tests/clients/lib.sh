@@ -30,10 +30,10 @@ need() {
 
 if [ "$variant" = user ] && [ -z "${CLIENTS_AS_USER-}" ]; then
     [ "$(id -u)" = 0 ] || skip 'the tests are run by an ordinary user already'
-    PATH=$PATH:$build/tests/clients
+    PATH=$PATH:$build/tests/clients:$build/tests/libpmem
     need setpriv
     as_user="setpriv --reuid 65534 --regid 65534 --clear-groups"
-    for needed in "$here/lib.sh" "$build/cli/nvrtl" "$build/verify/libnvrtl-verifier.so"; do
+    for needed in "$here/$(basename "$0")" "$build/cli/nvrtl" "$build/verify/libnvrtl-verifier.so"; do
         $as_user test -r "$needed" || skip "an ordinary user cannot reach $needed"
     done
     exec $as_user env CLIENTS_AS_USER=1 PATH=/usr/local/bin:/usr/bin:/bin sh -eu "$here/$(basename "$0")" "$@"
@@ -42,11 +42,11 @@ fi
 folder=$(mktemp -d "${TMPDIR:-/tmp}/clients.XXXXXX")
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 1' INT TERM HUP
-PATH=$build/cli:$build/examples:$build/tests/clients:$PATH
+PATH=$build/cli:$build/examples:$build/tests/clients:$build/tests/libpmem:$PATH
 HOME=$folder
 LC_ALL=C
 export PATH HOME LC_ALL
-unset NVRTL_DOMAIN NVRTL_CPU NVRTL_VERIFIER_PATH
+unset NVRTL_DOMAIN NVRTL_CPU NVRTL_VERIFIER_PATH LD_LIBRARY_PATH
 umask 022
 options=''
 [ "$variant" != overlay ] || options=--view=overlay
