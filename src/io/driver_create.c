@@ -219,7 +219,7 @@ static NTSTATUS join(struct nv_file *file, const struct statx *facts)
     uint64_t inode = file->kind == NV_FILE_VOLUME ? NV_BACKING_VOLUME : facts->stx_ino;
     file->fcb = nv_fcb_get(device_of(facts), inode);
     if (file->fcb && can_be_flushed(file, facts))
-        file->backing = nv_backing_get(device_of(facts), inode);
+        file->backing = nv_backing_get(nv_volume_mapped(file->volume, file->descriptor), inode);
     if (!file->fcb || (can_be_flushed(file, facts) && !file->backing))
         return STATUS_INSUFFICIENT_RESOURCES;
     file->shown.FsContext = file->fcb;

@@ -78,7 +78,7 @@ static NTSTATUS flush_volume(struct nv_file *file, UCHAR minor)
     NTSTATUS status = check_media(file);
     if (NT_SUCCESS(status))
         status = nv_backing_sync_file(file->backing, file->descriptor, NV_SYNC_VOLUME);
-    return NT_SUCCESS(status) ? nv_backing_failure_on(file->volume->device) : status;
+    return NT_SUCCESS(status) ? nv_backing_failure_on(nv_volume_mapped(file->volume, file->descriptor)) : status;
 }
 
 /*

@@ -95,7 +95,7 @@ static struct nv_backing *backing_of(const struct nv_file *file, int folder)
     struct statx own = {.stx_ino = NV_BACKING_VOLUME};
     if (folder >= 0 && nv_os->statx_at(folder, "", AT_EMPTY_PATH, STATX_INO, &own) != 0)
         return NULL;
-    return nv_backing_get(file->volume->device, own.stx_ino);
+    return nv_backing_get(nv_volume_mapped(file->volume, file->descriptor), own.stx_ino);
 }
 
 static NTSTATUS flush_as(const struct nv_file *file, int folder, int descriptor, enum nv_file_sync how)

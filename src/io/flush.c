@@ -100,7 +100,7 @@ NTSTATUS NvrtlForgetFileFailure(HANDLE FileHandle)
     if (!NT_SUCCESS(status))
         return status;
     if (file->kind == NV_FILE_VOLUME)
-        nv_backing_forget_on(file->volume->device);
+        nv_backing_forget_on(nv_volume_mapped(file->volume, file->descriptor));
     else if (file->backing)
         nv_backing_forget(file->backing);
     nv_entry_forget(file);

@@ -17,7 +17,8 @@ enum nv_volume_state { NV_VOLUME_NEW, NV_VOLUME_MOUNTING, NV_VOLUME_MOUNTED };
 
 struct nv_volume {
     struct nv_volume *next;
-    uint64_t device; /* as makedev() */
+    uint64_t device;         /* as makedev() */
+    _Atomic uint64_t mapped; /* as mappings of its files have it; 0 until it is asked for */
     /*
      * Where requests go: nv_driver_serve, until a filter is attached; then nv_stack_serve. Each request takes the stack
      * as it is when it is sent.
@@ -42,6 +43,9 @@ struct nv_volume {
  * returns. NULL without memory.
  */
 struct nv_volume *nv_volume_get(uint64_t device);
+
+/* The device number that the backings of its files have. The descriptor is of one of them. */
+uint64_t nv_volume_mapped(struct nv_volume *volume, int descriptor);
 
 /* Around fork(). */
 void nv_volume_before_fork(void);
