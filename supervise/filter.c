@@ -27,7 +27,7 @@ struct rule {
     uint64_t mask, value;
 };
 
-/* Synchronous by nature, or by a flag. */
+/* Synchronous by nature, or by a flag; and the end of a process. */
 static const struct rule rules[] = {
     {"fsync", -1, 0, 0},
     {"fdatasync", -1, 0, 0},
@@ -35,6 +35,7 @@ static const struct rule rules[] = {
     {"syncfs", -1, 0, 0},
     {"io_submit", -1, 0, 0},
     {"openat2", -1, 0, 0},
+    {"exit_group", -1, 0, 0}, /* what it had loaded is asked then */
     {"msync", 2, 4 /* MS_SYNC */, 4},
     {"open", 1, O_DSYNC, O_DSYNC},
     {"openat", 2, O_DSYNC, O_DSYNC},

@@ -37,6 +37,7 @@ static const struct {
     {"open", nv_handle_openat, nv_handle_openat},
     {"openat", nv_handle_openat, nv_handle_openat},
     {"openat2", nv_handle_openat, nv_handle_openat},
+    {"exit_group", nv_handle_exit_group, nv_handle_exit_group},
     {"write", nv_handle_write, NULL},
     {"pwrite64", nv_handle_write, NULL},
     {"writev", nv_handle_write, NULL},

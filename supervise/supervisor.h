@@ -9,6 +9,15 @@
 #include <pthread.h>
 #include <sys/types.h>
 
+#define NV_PROGRAMS_MAX 256
+
+/* Files of programs that strangers.c has looked into. */
+struct nv_programs {
+    size_t count;
+    ino_t inodes[NV_PROGRAMS_MAX];
+    dev_t devices[NV_PROGRAMS_MAX];
+};
+
 struct nv_supervisor {
     const struct nv_run_options *options;
     struct nv_report *report;
@@ -26,6 +35,7 @@ struct nv_supervisor {
     struct nv_ledger *ledger;
     int reserved_first, reserved_end; /* descriptors that stand for synchronous opens */
     char socket_name[64];             /* without the leading NUL */
+    struct nv_programs programs;
 };
 
 /* What becomes of a notified call. The default, all zero: it goes on in the kernel. */
@@ -77,6 +87,9 @@ int nv_synchronous_own(struct nv_supervisor *supervisor, const struct seccomp_no
 
 /* writes.c: writes to them, and those with RWF_SYNC and RWF_DSYNC */
 nv_handler nv_handle_write, nv_handle_refused_write;
+
+/* strangers.c: a process ends */
+nv_handler nv_handle_exit_group;
 
 /* server.c */
 int nv_server_open(struct nv_supervisor *supervisor);

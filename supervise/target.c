@@ -272,10 +272,12 @@ static bool parse_mapping(const char *line, struct nv_target_mapping *mapping)
 {
     char permissions[5];
     unsigned major, minor;
+    int length = 0;
 
-    if (sscanf(line, "%lx-%lx %4s %lx %x:%x %lu", &mapping->start, &mapping->end, permissions, &mapping->offset, &major,
-               &minor, &mapping->inode) != 7)
+    if (sscanf(line, "%lx-%lx %4s %lx %x:%x %lu %n", &mapping->start, &mapping->end, permissions, &mapping->offset,
+               &major, &minor, &mapping->inode, &length) != 7)
         return false;
+    mapping->path = line + length;
     mapping->device = makedev(major, minor);
     mapping->shared = permissions[3] == 's';
     return true;

@@ -39,6 +39,7 @@ int nv_target_status_list(pid_t thread, const char *field, int base, uint64_t *n
 struct nv_target_mapping {
     uint64_t start, end, offset, device, inode;
     bool shared;
+    const char *path; /* with a newline; what is no file has none, or another word */
 };
 /* Call `visit` for each mapping that overlaps [from, to). */
 int nv_target_mappings(pid_t thread, uint64_t from, uint64_t to,

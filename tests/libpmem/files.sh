@@ -77,3 +77,16 @@ fresh
 checked 99 env PMEM_NO_FLUSH=1 file-client right log
 finds not-flushed log
 advises pmem_persist
+
+# Where another libpmem flushes, nothing is seen of it: the report says so.
+fresh
+checked 99 env -i PMEM_IS_PMEM_FORCE=1 "$(command -v file-client)" right log
+grep -q "flushes by a libpmem that is not nvrtl's" "$folder/report" || fail "Debian's library was not noticed"
+if command -v file-client-static >/dev/null; then
+    fresh
+    checked 99 env PMEM_IS_PMEM_FORCE=1 file-client-static right log
+    grep -q 'flushes by a libpmem that a program has linked in' "$folder/report" || fail 'it was not noticed inside'
+fi
+fresh
+clean file-client right log
+! grep -q 'flushes by' "$folder/report" || fail 'our own library was taken for another'

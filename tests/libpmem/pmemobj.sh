@@ -24,7 +24,8 @@ called_by() {
 
 fresh
 clean obj-client right pool
-for reason in "libpmemobj's pointers and locks of the process" 'as the program says' "ends of long chunks" 'notes in free'; do
+for reason in "libpmemobj's pointers and locks of the process" 'as the program says' 'ends of long chunks' \
+    'notes in free memory'; do
     grep -q "^ .* pool: .*$reason" "$folder/report" || fail "it is not said what was left out: $reason"
 done
 clean obj-client right pool
