@@ -7,6 +7,7 @@
 #include "nvrtl/status.h"
 #include "verify/binding.h"
 #include "verify/expect.h"
+#include "verify/level.h"
 #include "verify/notes.h"
 #include "verify/places.h"
 #include "verify/stores.h"
@@ -269,8 +270,10 @@ static bool has_flushed_something(const struct call *call)
 }
 
 /* False: no memory. */
-static inline bool begin(struct call *call, const struct nv_region *region, const void *place, const void *frame)
+static inline bool begin(struct call *call, const struct nv_region *region, const char *function, const void *place,
+                         const void *frame)
 {
+    nv_level_check(function, place, frame);
     call->thread = nv_thread_self();
     if (call->thread == NULL)
         return false;
@@ -291,7 +294,7 @@ static NTSTATUS flush(const struct nv_region *region, void *address, size_t size
     struct call call;
     NTSTATUS status;
 
-    if (!begin(&call, region, place, __builtin_frame_address(0)))
+    if (!begin(&call, region, "RtlFlushNonVolatileMemory", place, __builtin_frame_address(0)))
         return STATUS_INSUFFICIENT_RESOURCES;
     if (nv_waste_wanted() && size_bytes != 0)
         nv_waste_note_flush(call.place, nv_waste_is_news(call.binding, address, size_bytes));
@@ -316,7 +319,7 @@ static NTSTATUS flush_ranges(const struct nv_region *region, const NV_MEMORY_RAN
     NTSTATUS status = STATUS_SUCCESS;
     struct call call;
 
-    if (!begin(&call, region, place, __builtin_frame_address(0)))
+    if (!begin(&call, region, "RtlFlushNonVolatileMemoryRanges", place, __builtin_frame_address(0)))
         return STATUS_INSUFFICIENT_RESOURCES;
     if (nv_waste_wanted() && count != 0)
         nv_waste_note_flush(call.place, some_range_is_news(call.binding, ranges, count));
@@ -338,6 +341,7 @@ static NTSTATUS drain(const struct nv_region *region, const void *place)
 
     if (region->for_one_call)
         return STATUS_SUCCESS;
+    nv_level_check("RtlDrainNonVolatileFlush", place, __builtin_frame_address(0));
     if (call.thread == NULL)
         return STATUS_INSUFFICIENT_RESOURCES;
     if (nv_waste_wanted())
@@ -363,7 +367,7 @@ static NTSTATUS write(const struct nv_region *region, void *destination, const v
     uint32_t way = flags & WRITE_NV_MEMORY_FLAG_PERSIST;
     struct call call;
 
-    if (!begin(&call, region, place, __builtin_frame_address(0)))
+    if (!begin(&call, region, "RtlWriteNonVolatileMemory", place, __builtin_frame_address(0)))
         return STATUS_INSUFFICIENT_RESOURCES;
     domain_of(region)->touch(&call, (uintptr_t)destination, size_bytes);
     memmove(destination, source, size_bytes);
@@ -380,7 +384,7 @@ static NTSTATUS fill(const struct nv_region *region, void *destination, size_t s
     uint32_t way = flags & FILL_NV_MEMORY_FLAG_PERSIST;
     struct call call;
 
-    if (!begin(&call, region, place, __builtin_frame_address(0)))
+    if (!begin(&call, region, "RtlFillNonVolatileMemory", place, __builtin_frame_address(0)))
         return STATUS_INSUFFICIENT_RESOURCES;
     domain_of(region)->touch(&call, (uintptr_t)destination, size_bytes);
     memset(destination, value, size_bytes);
@@ -438,6 +442,8 @@ NTSTATUS nv_verified_drain(NVRTL_DOMAIN domain, const void *place, const void *f
 
     if (call.thread == NULL)
         return STATUS_INSUFFICIENT_RESOURCES;
+    if (place != NULL)
+        nv_level_check("RtlDrainNonVolatileFlush", place, frame);
     if (nv_waste_wanted() && place != NULL)
         nv_waste_note_drain(nv_place_id(call.thread, place, frame), domains[domain].has_flushed(&call));
     return domains[domain].finish_thread(call.thread);

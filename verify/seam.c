@@ -10,6 +10,7 @@
 #include "verify/engine.h"
 #include "verify/expect.h"
 #include "verify/fork.h"
+#include "verify/level.h"
 #include "verify/notes.h"
 #include "verify/places.h"
 #include "verify/recorded.h"
@@ -270,6 +271,7 @@ const struct nv_seam *nvrtl_verifier_seam(const struct nv_runtime *lent)
         return NULL;
     }
     runtime = lent;
+    nv_level_open(lent);
     seam.domain = (NVRTL_DOMAIN)ledger->domain;
     engine = nv_verified_engine(seam.domain);
     if (ledger->records != 0)

@@ -16,6 +16,7 @@
 #include "src/os/os.h"
 
 #include <errno.h>
+#include <nvrtl/kernel.h>
 #include <nvrtl/status.h>
 #include <stdio.h>
 
@@ -166,6 +167,7 @@ static const struct nv_runtime runtime = {
     .plain = &plain,
     .resolve = nv_resolve,
     .find = nv_token_find,
+    .irql = KeGetCurrentIrql,
 };
 
 const struct nv_seam *nv_seam = &plain;

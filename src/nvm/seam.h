@@ -131,6 +131,8 @@ struct nv_runtime {
     NTSTATUS (*resolve)(const void *address, size_t size_bytes, struct nv_segment **segments, size_t *count);
     /* Copies out the region of a live token; false for everything else, whatever its bits. May be NULL. */
     bool (*find)(PVOID token, struct nv_region *region);
+    /* The IRQL that the calling thread has put itself at. */
+    uint8_t (*irql)(void);
 };
 
 /* The verifier library's one exported function. NULL: it cannot serve, and the runtime goes on with its own table. */
