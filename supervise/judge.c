@@ -671,7 +671,8 @@ static const struct event_kind event_kinds[] = {
                            "use pmem_msync, which tells"},
     [NV_MISUSE_LEVEL] = {NV_RULE_WRONG_IRQL,
                          "was called above the IRQL that it is for, or with special kernel APCs disabled",
-                         "flush files at PASSIVE_LEVEL, outside of guarded regions, and memory at DISPATCH_LEVEL or below"},
+                         "flush files at PASSIVE_LEVEL, outside of guarded regions, and memory at "
+                         "DISPATCH_LEVEL or below"},
     [NV_MISUSE_REENTRY] = {NV_RULE_WRONG_IRQL,
                            "was called from a minifilter's callback: the request passes the whole stack once more, "
                            "this filter included",
