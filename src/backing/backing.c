@@ -2,46 +2,41 @@
 /*
  * Owns what is known of each file while tokens or handles stand for it. Called by binding.c for mapped pages, and by
  * whoever flushes an open file.
- *
- * No descriptor is held: msync of the mapping needs none. It writes what is dirty in a range of pages, and makes the
- * device flush once, as fdatasync does for the whole file. A descriptor would have to be opened by a path that may lead
- * elsewhere by now, and closing it would drop the program's fcntl locks.
  */
 #include "src/backing/backing.h"
 
+#include "src/backing/files.h"
+#include "src/backing/pages.h"
 #include "src/os/os.h"
 
-#include <errno.h>
 #include <nvrtl/status.h>
 #include <pthread.h>
-#include <stdbool.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-/* A sync under way, on its thread's stack. */
-struct sync {
-    struct sync *earlier;
-    struct sync *later;
-    uint64_t ticket;
-};
+#ifndef STATX_ATTR_DAX
+#define STATX_ATTR_DAX 0x00200000
+#endif
+
+enum keeping { NOT_YET, STARTING, KEPT, NEVER };
 
 struct nv_backing {
     struct nv_backing *next; /* in its bucket */
     uint64_t device;
     uint64_t inode;
     size_t references;
-    NTSTATUS failure;
-    uint64_t tickets;   /* given to syncs so far */
-    struct sync *first; /* the syncs under way, in the order in which they began */
-    struct sync *last;
-    pthread_cond_t ended; /* the first sync under way has ended */
+    struct nv_syncs syncs;
+    enum keeping keeping;
+    struct nv_os_keeper *_Atomic keeper; /* while it is KEPT: until the last reference is given back */
 };
 
 #define BUCKETS 256
-#define INTERRUPTIONS 100 /* a sync of a network file may be interrupted; not for ever */
+#define KEPT_MAX 64 /* files, each with a thread */
 
 static struct nv_backing *buckets[BUCKETS];
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of everything here; never held over a system call */
+static size_t kept;
+#define lock nv_syncs_lock /* of everything here */
 
 static struct nv_backing **bucket(uint64_t device, uint64_t inode)
 {
@@ -55,7 +50,7 @@ static struct nv_backing *make(uint64_t device, uint64_t inode)
     if (!backing)
         return NULL;
     *backing = (struct nv_backing){.device = device, .inode = inode};
-    pthread_cond_init(&backing->ended, NULL);
+    nv_syncs_open(&backing->syncs);
     struct nv_backing **head = bucket(device, inode);
     backing->next = *head;
     *head = backing;
@@ -76,6 +71,15 @@ struct nv_backing *nv_backing_get(uint64_t device, uint64_t inode)
     return backing;
 }
 
+/* Under the lock: takes the keeper away, which the caller ends without it. */
+static struct nv_os_keeper *take_keeper(struct nv_backing *backing)
+{
+    struct nv_os_keeper *keeper = atomic_exchange(&backing->keeper, NULL);
+    kept -= keeper != NULL;
+    backing->keeping = NOT_YET;
+    return keeper;
+}
+
 /* Under the lock. */
 static void drop(struct nv_backing *backing)
 {
@@ -83,22 +87,28 @@ static void drop(struct nv_backing *backing)
     while (*link != backing)
         link = &(*link)->next;
     *link = backing->next;
-    pthread_cond_destroy(&backing->ended);
+    nv_syncs_close(&backing->syncs);
     free(backing);
 }
 
 void nv_backing_put(struct nv_backing *backing)
 {
+    struct nv_os_keeper *keeper = NULL;
     pthread_mutex_lock(&lock);
-    if (--backing->references == 0 && backing->failure == STATUS_SUCCESS)
-        drop(backing);
+    if (--backing->references == 0) {
+        keeper = take_keeper(backing);
+        if (backing->syncs.failure == STATUS_SUCCESS)
+            drop(backing);
+    }
     pthread_mutex_unlock(&lock);
+    if (keeper)
+        nv_os->end_keeper(keeper);
 }
 
 NTSTATUS nv_backing_failure(struct nv_backing *backing)
 {
     pthread_mutex_lock(&lock);
-    NTSTATUS failure = backing->failure;
+    NTSTATUS failure = backing->syncs.failure;
     pthread_mutex_unlock(&lock);
     return failure;
 }
@@ -106,7 +116,7 @@ NTSTATUS nv_backing_failure(struct nv_backing *backing)
 void nv_backing_forget(struct nv_backing *backing)
 {
     pthread_mutex_lock(&lock);
-    backing->failure = STATUS_SUCCESS;
+    backing->syncs.failure = STATUS_SUCCESS;
     pthread_mutex_unlock(&lock);
 }
 
@@ -117,7 +127,7 @@ NTSTATUS nv_backing_failure_on(uint64_t device)
     for (size_t i = 0; i < BUCKETS && failure == STATUS_SUCCESS; i++)
         for (struct nv_backing *backing = buckets[i]; backing && failure == STATUS_SUCCESS; backing = backing->next)
             if (backing->device == device)
-                failure = backing->failure;
+                failure = backing->syncs.failure;
     pthread_mutex_unlock(&lock);
     return failure;
 }
@@ -132,140 +142,84 @@ void nv_backing_forget_on(uint64_t device)
             next = backing->next;
             if (backing->device != device)
                 continue;
-            backing->failure = STATUS_SUCCESS;
+            backing->syncs.failure = STATUS_SUCCESS;
             if (backing->references == 0)
                 drop(backing);
         }
     pthread_mutex_unlock(&lock);
 }
 
-/* Under the lock. */
-static void begin(struct nv_backing *backing, struct sync *sync)
-{
-    *sync = (struct sync){.earlier = backing->last, .ticket = backing->tickets++};
-    if (backing->last)
-        backing->last->later = sync;
-    else
-        backing->first = sync;
-    backing->last = sync;
-}
+/* -- descriptors -- */
 
-/* Under the lock. */
-static void end(struct nv_backing *backing, struct sync *sync)
+bool nv_backing_wants_keeper(struct nv_backing *backing, const struct nv_extents *extents)
 {
-    if (sync->earlier)
-        sync->earlier->later = sync->later;
-    else
-        backing->first = sync->later;
-    if (sync->later)
-        sync->later->earlier = sync->earlier;
-    else
-        backing->last = sync->earlier;
-    pthread_cond_broadcast(&backing->ended);
-}
-
-/*
- * The status of a failed msync, and whether it says that data may be lost. ENOMEM is how msync tells of pages that are
- * not mapped; but a file system may be out of memory as well.
- */
-static NTSTATUS judge(int error, char *start, size_t size_bytes, bool *lost)
-{
-    *lost = error != -ENOMEM || nv_os->check_mapped(start, size_bytes) != -ENOMEM;
-    return *lost ? nv_os_status(error) : STATUS_INVALID_PARAMETER;
-}
-
-static NTSTATUS sync_pages(char *start, size_t size_bytes, bool *lost)
-{
-    int error = -EINTR;
-    for (int i = 0; i < INTERRUPTIONS && error == -EINTR; i++)
-        error = nv_os->sync(start, size_bytes);
-    if (error == 0)
-        return STATUS_SUCCESS;
-    return judge(error, start, size_bytes, lost);
-}
-
-static int call(int descriptor, enum nv_file_sync how)
-{
-    switch (how) {
-    case NV_SYNC_WRITE:
-        return nv_os->write_back(descriptor);
-    case NV_SYNC_VOLUME:
-        return nv_os->sync_volume(descriptor);
-    case NV_SYNC_ALL:
-    case NV_SYNC_DATA:
-        break;
+    if (!nv_pages_are_scattered(extents))
+        return false;
+    pthread_mutex_lock(&lock);
+    bool wants = backing->keeping == NOT_YET && kept < KEPT_MAX;
+    if (wants) {
+        backing->keeping = STARTING;
+        kept++;
     }
-    return nv_os->sync_file(descriptor, how == NV_SYNC_DATA);
-}
-
-/* A descriptor that is none, or of something that cannot be synced, says nothing of the file's data. */
-static NTSTATUS sync_file(int descriptor, enum nv_file_sync how, bool *lost)
-{
-    int error = -EINTR;
-    for (int i = 0; i < INTERRUPTIONS && error == -EINTR; i++)
-        error = call(descriptor, how);
-    *lost = error != 0 && error != -EBADF && error != -EINVAL;
-    return error == 0 ? STATUS_SUCCESS : nv_os_file_status(error, descriptor);
-}
-
-/*
- * The kernel tells of a lost page to one caller only, which need not be the one that waits for that page. So a sync
- * that succeeded waits until those that ran beside it have said how they fared.
- */
-static void wait_for_others(struct nv_backing *backing)
-{
-    uint64_t began_by_now = backing->tickets;
-    while (backing->failure == STATUS_SUCCESS && backing->first && backing->first->ticket < began_by_now)
-        pthread_cond_wait(&backing->ended, &lock);
-}
-
-/* Refuses with the remembered failure. */
-static NTSTATUS enter(struct nv_backing *backing, struct sync *sync)
-{
-    pthread_mutex_lock(&lock);
-    NTSTATUS failure = backing->failure;
-    if (failure == STATUS_SUCCESS)
-        begin(backing, sync);
     pthread_mutex_unlock(&lock);
-    return failure;
+    return wants;
 }
 
-/* The status of the sync, or of one beside it that has failed. */
-static NTSTATUS leave(struct nv_backing *backing, struct sync *sync, NTSTATUS status, bool lost)
+static struct nv_os_keeper *start_keeper(const struct nv_backing *backing, const struct nv_backing_place *place)
 {
+    char link[64];
+    struct nv_os_keeper *keeper;
+    struct nv_os_file file = {
+        .paths = {link, place->path},
+        .device = backing->device,
+        .inode = backing->inode,
+        .systems = nv_pages_systems,
+        .system_count = nv_pages_system_count,
+    };
+    (void)snprintf(link, sizeof(link), "/proc/self/map_files/%lx-%lx", place->mapping_start, place->mapping_end);
+    if (nv_os->keep(&file, &keeper) != 0)
+        return NULL;
+    if (!(file.attributes & STATX_ATTR_DAX))
+        return keeper;
+    nv_os->end_keeper(keeper);
+    return NULL;
+}
+
+void nv_backing_keep(struct nv_backing *backing, const struct nv_backing_place *place)
+{
+    struct nv_os_keeper *keeper = place ? start_keeper(backing, place) : NULL;
     pthread_mutex_lock(&lock);
-    if (lost && backing->failure == STATUS_SUCCESS)
-        backing->failure = status;
-    end(backing, sync);
-    if (status == STATUS_SUCCESS)
-        wait_for_others(backing);
-    if (backing->failure != STATUS_SUCCESS)
-        status = backing->failure;
+    backing->keeping = keeper ? KEPT : NEVER;
+    kept -= keeper == NULL;
+    atomic_store(&backing->keeper, keeper);
     pthread_mutex_unlock(&lock);
-    return status;
+}
+
+/* -- syncs -- */
+
+NTSTATUS nv_backing_sync_pages(struct nv_backing *backing, const struct nv_pages *pages)
+{
+    struct nv_pages_sync sync;
+    nv_pages_sync_begin(&sync, atomic_load(&backing->keeper), pages);
+    return nv_syncs_run(&backing->syncs, &sync.sync);
 }
 
 NTSTATUS nv_backing_sync(struct nv_backing *backing, char *start, size_t size_bytes)
 {
-    struct sync sync;
-    bool lost = false;
-    NTSTATUS status = enter(backing, &sync);
-    if (status != STATUS_SUCCESS)
-        return status;
-    status = sync_pages(start, size_bytes, &lost);
-    return leave(backing, &sync, status, lost);
+    struct nv_os_range range = {(uintptr_t)start, (uintptr_t)start + size_bytes};
+    struct nv_extents extents = {.first = range, .count = 1};
+    struct nv_pages pages = {.extents = &extents, .mapping_start = range.low, .mapping_end = range.high};
+    return nv_backing_sync_pages(backing, &pages);
 }
 
 NTSTATUS nv_backing_sync_file(struct nv_backing *backing, int descriptor, enum nv_file_sync how)
 {
-    struct sync sync;
-    bool lost = false;
-    NTSTATUS status = enter(backing, &sync);
-    if (status != STATUS_SUCCESS)
-        return status;
-    status = sync_file(descriptor, how, &lost);
-    return leave(backing, &sync, status, lost);
+    struct nv_files_sync sync;
+    nv_files_sync_begin(&sync, descriptor, how);
+    return nv_syncs_run(&backing->syncs, &sync.sync);
 }
+
+/* -- fork -- */
 
 void nv_backing_before_fork(void)
 {
@@ -276,8 +230,10 @@ void nv_backing_after_fork(int in_child)
 {
     for (size_t i = 0; in_child && i < BUCKETS; i++)
         for (struct nv_backing *backing = buckets[i]; backing; backing = backing->next) {
-            backing->first = backing->last = NULL;
-            pthread_cond_init(&backing->ended, NULL);
+            struct nv_os_keeper *keeper = take_keeper(backing);
+            if (keeper)
+                nv_os->forget_keeper(keeper);
+            nv_syncs_open(&backing->syncs);
         }
     pthread_mutex_unlock(&lock);
 }

@@ -8,8 +8,11 @@
 #define NV_BACKING_H
 
 #include <nvrtl/types.h>
+#include <stdbool.h>
 
 struct nv_backing;
+struct nv_extents;
+struct nv_pages;
 
 /* The object of the file (or folder, or device), with one reference more; NULL without memory. */
 struct nv_backing *nv_backing_get(uint64_t device, uint64_t inode);
@@ -22,9 +25,30 @@ void nv_backing_put(struct nv_backing *backing);
 /* The status of the first failure, or STATUS_SUCCESS. */
 NTSTATUS nv_backing_failure(struct nv_backing *backing);
 
-/* Makes the pages of the range durable. A failure is remembered, except STATUS_INVALID_PARAMETER: part of the range is
- * not mapped any more. Any thread may call it, with any reference. */
+/*
+ * Makes pages of a mapping durable. A failure is remembered, except STATUS_INVALID_PARAMETER: some of them are not
+ * mapped any more. Any thread may call it, with any reference.
+ */
+NTSTATUS nv_backing_sync_pages(struct nv_backing *backing, const struct nv_pages *pages);
+
+/* The same for all pages that the range touches, by msync. */
 NTSTATUS nv_backing_sync(struct nv_backing *backing, char *start, size_t size_bytes);
+
+/*
+ * Whether to hold a descriptor of the file would make it cheaper to sync such pages; once it is true, nv_backing_keep
+ * has to follow. The descriptor is not the program's, and is closed when the last reference is given back.
+ */
+bool nv_backing_wants_keeper(struct nv_backing *backing, const struct nv_extents *extents);
+
+/* Where the kernel says that the file is mapped, and its path, which may lead elsewhere. */
+struct nv_backing_place {
+    const char *path;
+    uintptr_t mapping_start;
+    uintptr_t mapping_end;
+};
+
+/* NULL: it is not known. Where it does not succeed, pages are synced without. */
+void nv_backing_keep(struct nv_backing *backing, const struct nv_backing_place *place);
 
 enum nv_file_sync {
     NV_SYNC_ALL,   /* fsync */

@@ -3,31 +3,43 @@
 #include "src/nvm/binding.h"
 
 #include "src/backing/backing.h"
+#include "src/backing/pages.h"
+#include "src/nvm/resolve.h"
 #include "src/os/os.h"
 
 #include <nvrtl/status.h>
 #include <stdlib.h>
 
-/* [low, high); empty when high is 0. */
-struct hull {
-    uintptr_t low;
-    uintptr_t high;
-};
-
 /* One mapping of a token. */
 struct piece {
     uintptr_t start;
     uintptr_t end;
-    struct hull pending; /* flushed, not drained */
-    struct hull syncing; /* what the drain under way has taken from pending */
+    uint64_t offset; /* of start in the file */
+    uintptr_t mapping_start;
+    uintptr_t mapping_end;
+    uint64_t device;
+    uint64_t inode;
     struct nv_backing *backing;
+    struct nv_extents pending; /* flushed, not drained */
+};
+
+/* A drain under way. */
+struct flight {
+    struct flight *next;
+    uint64_t number;         /* in the order in which they began */
+    uint32_t epoch;          /* of the process that it is under way in */
+    uint32_t piece;          /* which `taken` is of */
+    struct nv_extents taken; /* what was pending */
 };
 
 struct binding {
     struct nv_slot slot;
-    uint32_t drain_epoch; /* a drain is under way, if it is the epoch of this process */
     uint32_t count;
+    bool may_keep;
     struct piece *pieces;
+    struct flight *flights; /* under way, in their order */
+    struct flight *spare;
+    uint64_t drains; /* begun so far */
 };
 
 NV_POOL_TYPE(struct binding);
@@ -54,6 +66,19 @@ static struct stripe *stripe_of(const struct binding *binding)
     return &stripes[(uintptr_t)binding / sizeof(*binding) % STRIPES];
 }
 
+/* What a parent had under way when it forked is pending in its child. */
+static void adopt(struct binding *binding)
+{
+    while (binding->flights && binding->flights->epoch != epoch) {
+        struct flight *flight = binding->flights;
+        nv_extents_add_all(&binding->pieces[flight->piece].pending, &flight->taken);
+        nv_extents_clear(&flight->taken);
+        binding->flights = flight->next;
+        flight->next = binding->spare;
+        binding->spare = flight;
+    }
+}
+
 /* The live binding, locked; NULL if it is freed. */
 static struct binding *lock_live(void *handle)
 {
@@ -61,8 +86,10 @@ static struct binding *lock_live(void *handle)
     if (!binding)
         return NULL;
     pthread_mutex_lock(&stripe_of(binding)->lock);
-    if (nv_slot_is(&binding->slot, (uint64_t)(uintptr_t)handle))
+    if (nv_slot_is(&binding->slot, (uint64_t)(uintptr_t)handle)) {
+        adopt(binding);
         return binding;
+    }
     pthread_mutex_unlock(&stripe_of(binding)->lock);
     return NULL;
 }
@@ -76,7 +103,7 @@ static void unlock(struct binding *binding)
 static struct binding *lock_idle(void *handle)
 {
     struct binding *binding = lock_live(handle);
-    while (binding && binding->drain_epoch == epoch) {
+    while (binding && binding->flights) {
         pthread_cond_wait(&stripe_of(binding)->drained, &stripe_of(binding)->lock);
         if (!nv_slot_is(&binding->slot, (uint64_t)(uintptr_t)handle)) {
             unlock(binding);
@@ -84,16 +111,6 @@ static struct binding *lock_idle(void *handle)
         }
     }
     return binding;
-}
-
-static void join(struct hull *hull, uintptr_t low, uintptr_t high)
-{
-    if (low >= high)
-        return;
-    if (hull->high == 0 || low < hull->low)
-        hull->low = low;
-    if (high > hull->high)
-        hull->high = high;
 }
 
 /* Under the lock. */
@@ -105,10 +122,13 @@ static NTSTATUS first_failure(const struct binding *binding)
     return status;
 }
 
-static void put_backings(struct piece *pieces, size_t count)
+static void end_pieces(struct piece *pieces, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        nv_extents_free(&pieces[i].pending);
         nv_backing_put(pieces[i].backing);
+    }
+    free(pieces);
 }
 
 static bool make_piece(struct piece *piece, const struct nv_segment *segment)
@@ -116,29 +136,58 @@ static bool make_piece(struct piece *piece, const struct nv_segment *segment)
     *piece = (struct piece){
         .start = (uintptr_t)segment->start,
         .end = (uintptr_t)segment->end,
+        .offset = segment->offset,
+        .mapping_start = (uintptr_t)segment->mapping_start,
+        .mapping_end = (uintptr_t)segment->mapping_end,
+        .device = segment->device,
+        .inode = segment->inode,
         .backing = nv_backing_get(segment->device, segment->inode),
     };
     return piece->backing != NULL;
 }
 
-void *nv_binding_new(const struct nv_segment *segments, size_t count)
+/* NULL without memory. */
+static struct piece *make_pieces(const struct nv_segment *segments, size_t count)
 {
-    uint64_t handle;
     size_t made = 0;
     struct piece *pieces = count < UINT32_MAX ? nv_os->resize(NULL, count * sizeof(*pieces)) : NULL;
     while (pieces && made < count && make_piece(&pieces[made], &segments[made]))
         made++;
-    struct binding *binding =
-        pieces && made == count ? (struct binding *)(void *)nv_pool_take(&nv_binding_pool, &handle) : NULL;
+    if (pieces && made < count) {
+        end_pieces(pieces, made);
+        return NULL;
+    }
+    return pieces;
+}
+
+static struct flight *make_flight(void)
+{
+    struct flight *flight = nv_os->resize(NULL, sizeof(*flight));
+    if (flight)
+        *flight = (struct flight){0};
+    return flight;
+}
+
+void *nv_binding_new(const struct nv_segment *segments, size_t count, bool may_keep)
+{
+    uint64_t handle;
+    struct binding *binding = NULL;
+    struct piece *pieces = make_pieces(segments, count);
+    struct flight *flight = pieces ? make_flight() : NULL;
+    if (flight)
+        binding = (struct binding *)(void *)nv_pool_take(&nv_binding_pool, &handle);
     if (!binding) {
-        put_backings(pieces, made);
-        free(pieces);
+        end_pieces(pieces, pieces ? count : 0);
+        free(flight);
         return NULL;
     }
     pthread_mutex_lock(&stripe_of(binding)->lock);
-    binding->drain_epoch = 0;
     binding->count = (uint32_t)count;
+    binding->may_keep = may_keep;
     binding->pieces = pieces;
+    binding->flights = NULL;
+    binding->spare = flight;
+    binding->drains = 0;
     nv_pool_publish(&binding->slot, handle);
     unlock(binding);
     return (void *)(uintptr_t)handle;
@@ -153,7 +202,7 @@ static void note(struct binding *binding, const NV_MEMORY_RANGE *range)
         return;
     for (uint32_t i = 0; i < binding->count; i++) {
         struct piece *piece = &binding->pieces[i];
-        join(&piece->pending, low > piece->start ? low : piece->start, high < piece->end ? high : piece->end);
+        nv_extents_add(&piece->pending, low > piece->start ? low : piece->start, high < piece->end ? high : piece->end);
     }
 }
 
@@ -169,50 +218,129 @@ NTSTATUS nv_binding_flush(void *handle, const NV_MEMORY_RANGE *ranges, size_t co
     return status;
 }
 
-/* Moves pending to syncing. What a parent's drain had taken when it forked comes along. */
-static void begin_drain(struct binding *binding)
+/* -- a drain -- */
+
+/* A descriptor of the file, opened by what the kernel says of the mapping now. */
+static void keep(const struct piece *piece, const struct nv_extents *extents)
 {
-    for (uint32_t i = 0; i < binding->count; i++) {
-        struct piece *piece = &binding->pieces[i];
-        join(&piece->syncing, piece->pending.low, piece->pending.high);
-        piece->pending = (struct hull){0};
+    struct nv_os_range hull = nv_extents_hull(extents);
+    struct nv_segment *segments = NULL;
+    size_t count;
+    if (nv_resolve((const void *)hull.low, hull.high - hull.low, &segments, &count) != STATUS_SUCCESS ||
+        segments->device != piece->device || segments->inode != piece->inode) {
+        nv_backing_keep(piece->backing, NULL);
+    } else {
+        struct nv_backing_place place = {
+            .path = segments->path,
+            .mapping_start = (uintptr_t)segments->mapping_start,
+            .mapping_end = (uintptr_t)segments->mapping_end,
+        };
+        nv_backing_keep(piece->backing, &place);
     }
-    binding->drain_epoch = epoch;
+    free(segments);
 }
 
-static void end_drain(struct binding *binding)
+static NTSTATUS sync_piece(const struct piece *piece, const struct nv_extents *extents, bool may_keep)
 {
-    for (uint32_t i = 0; i < binding->count; i++)
-        binding->pieces[i].syncing = (struct hull){0};
-    binding->drain_epoch = 0;
-    pthread_cond_broadcast(&stripe_of(binding)->drained);
+    struct nv_pages pages = {
+        .extents = extents,
+        .start = piece->start,
+        .offset = piece->offset,
+        .mapping_start = piece->mapping_start,
+        .mapping_end = piece->mapping_end,
+    };
+    if (may_keep && nv_backing_wants_keeper(piece->backing, extents))
+        keep(piece, extents);
+    return nv_backing_sync_pages(piece->backing, &pages);
 }
 
-/* Not under the lock: as long as the drain is under way, no one else changes syncing, and no one frees the pieces. */
-static NTSTATUS sync_pieces(struct binding *binding)
+/*
+ * Under the lock, which is free while a piece is synced: what the flight has taken no one else changes, and as long as
+ * it is under way no one frees the pieces.
+ */
+static NTSTATUS sync_pieces(struct binding *binding, struct flight *flight)
 {
     NTSTATUS first = STATUS_SUCCESS;
     for (uint32_t i = 0; i < binding->count; i++) {
         struct piece *piece = &binding->pieces[i];
-        NTSTATUS status = piece->syncing.high ? nv_backing_sync(piece->backing, (char *)piece->syncing.low,
-                                                                piece->syncing.high - piece->syncing.low)
-                                              : nv_backing_failure(piece->backing);
+        struct nv_extents empty = flight->taken;
+        flight->piece = i;
+        flight->taken = piece->pending;
+        piece->pending = empty;
+        NTSTATUS status;
+        if (flight->taken.count) {
+            unlock(binding);
+            status = sync_piece(piece, &flight->taken, binding->may_keep);
+            pthread_mutex_lock(&stripe_of(binding)->lock);
+        } else {
+            status = nv_backing_failure(piece->backing);
+        }
+        nv_extents_clear(&flight->taken);
         if (first == STATUS_SUCCESS)
             first = status;
     }
     return first;
 }
 
+/* Under the lock: a flight for one more drain. Without memory it waits for one; NULL if the binding is freed then. */
+static struct flight *take_flight(struct binding *binding, void *handle)
+{
+    struct flight *flight;
+    while ((flight = binding->spare) == NULL && (flight = make_flight()) == NULL) {
+        pthread_cond_wait(&stripe_of(binding)->drained, &stripe_of(binding)->lock);
+        if (!nv_slot_is(&binding->slot, (uint64_t)(uintptr_t)handle))
+            return NULL;
+    }
+    if (flight == binding->spare)
+        binding->spare = flight->next;
+    struct flight **end = &binding->flights;
+    while (*end)
+        end = &(*end)->next;
+    *end = flight;
+    flight->next = NULL;
+    flight->number = binding->drains++;
+    flight->epoch = epoch;
+    return flight;
+}
+
+/* Under the lock. */
+static void give_back(struct binding *binding, struct flight *flight)
+{
+    struct flight **link = &binding->flights;
+    while (*link != flight)
+        link = &(*link)->next;
+    *link = flight->next;
+    flight->next = binding->spare;
+    binding->spare = flight;
+    pthread_cond_broadcast(&stripe_of(binding)->drained);
+}
+
+/* Under the lock: a drain covers what others began to drain before. */
+static NTSTATUS wait_for_earlier(struct binding *binding, void *handle, uint64_t number)
+{
+    while (nv_slot_is(&binding->slot, (uint64_t)(uintptr_t)handle)) {
+        if (!binding->flights || binding->flights->number > number)
+            return first_failure(binding);
+        pthread_cond_wait(&stripe_of(binding)->drained, &stripe_of(binding)->lock);
+    }
+    return STATUS_SUCCESS;
+}
+
 NTSTATUS nv_binding_drain(void *handle)
 {
-    struct binding *binding = lock_idle(handle);
+    struct binding *binding = lock_live(handle);
     if (!binding)
         return STATUS_INVALID_PARAMETER;
-    begin_drain(binding);
-    unlock(binding);
-    NTSTATUS status = sync_pieces(binding);
-    pthread_mutex_lock(&stripe_of(binding)->lock);
-    end_drain(binding);
+    NTSTATUS status = STATUS_INVALID_PARAMETER;
+    struct flight *flight = take_flight(binding, handle);
+    if (flight) {
+        uint64_t number = flight->number;
+        status = sync_pieces(binding, flight);
+        give_back(binding, flight);
+        NTSTATUS earlier = wait_for_earlier(binding, handle, number);
+        if (status == STATUS_SUCCESS)
+            status = earlier;
+    }
     unlock(binding);
     return status;
 }
@@ -228,6 +356,15 @@ NTSTATUS nv_binding_forget_failure(void *handle)
     return STATUS_SUCCESS;
 }
 
+static void end_flights(struct flight *flights)
+{
+    for (struct flight *next; flights; flights = next) {
+        next = flights->next;
+        nv_extents_free(&flights->taken);
+        free(flights);
+    }
+}
+
 void nv_binding_free(void *handle)
 {
     struct binding *binding = lock_idle(handle);
@@ -235,11 +372,12 @@ void nv_binding_free(void *handle)
         return;
     (void)nv_pool_retire(&nv_binding_pool, (uint64_t)(uintptr_t)handle);
     struct piece *pieces = binding->pieces;
+    struct flight *spare = binding->spare;
     uint32_t count = binding->count;
     pthread_cond_broadcast(&stripe_of(binding)->drained); /* who waits to drain it sees that it is gone */
     unlock(binding);
-    put_backings(pieces, count);
-    free(pieces);
+    end_pieces(pieces, count);
+    end_flights(spare);
     nv_pool_give_back(&nv_binding_pool, &binding->slot);
 }
 

@@ -93,9 +93,17 @@ const struct nv_engine nv_engine_page_cache = {
     .release = release,
 };
 
+/* A single call is too short to open a file for. */
 NTSTATUS nv_bind_page_cache(struct nv_region *region, const struct nv_segment *segments, size_t count)
 {
     region->engine = &nv_engine_page_cache;
-    region->context = nv_binding_new(segments, count);
+    region->context = nv_binding_new(segments, count, !region->for_one_call);
+    return region->context ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+}
+
+NTSTATUS nv_bind_msync(struct nv_region *region, const struct nv_segment *segments, size_t count)
+{
+    region->engine = &nv_engine_page_cache;
+    region->context = nv_binding_new(segments, count, false);
     return region->context ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
 }

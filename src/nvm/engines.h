@@ -19,6 +19,9 @@ void nv_nothing_to_release(const struct nv_region *region, const void *place);
 /* Binds to the page-cache engine, whatever the domains are. */
 NTSTATUS nv_bind_page_cache(struct nv_region *region, const struct nv_segment *segments, size_t count);
 
+/* The same, but an msync covers whatever is drained: for a supervisor that sees nothing else. */
+NTSTATUS nv_bind_msync(struct nv_region *region, const struct nv_segment *segments, size_t count);
+
 /* The table that the environment asks for. Called by the constructor, and by tests. */
 const struct nv_seam *nv_seam_choose(void);
 

@@ -109,6 +109,8 @@ static void describe(struct nv_segment *segment, const struct mapping *mapping, 
     segment->offset = mapping->offset + (from - mapping->start);
     segment->device = makedev(mapping->major, mapping->minor);
     segment->inode = mapping->inode;
+    segment->mapping_start = (char *)mapping->start;
+    segment->mapping_end = (char *)mapping->end;
     segment->domain = NvrtlDomainVolatile;
     segment->reason[0] = 0;
     size_t length = strlen(mapping->path);

@@ -46,7 +46,7 @@ static NTSTATUS bind(struct nv_region *region, const struct nv_segment *segments
         i++;
     NVRTL_DOMAIN domain = most_work_first[i];
     if (domain == NvrtlDomainPageCache)
-        return nv_bind_page_cache(region, segments, count);
+        return (nv_seam->verified ? nv_bind_msync : nv_bind_page_cache)(region, segments, count);
     region->engine = engines[domain];
     region->context = NULL;
     return STATUS_SUCCESS;
@@ -147,7 +147,7 @@ static const struct nv_seam forced = {OWN_TABLE, .forced = true};
 static const struct nv_seam only_msync = {
     .version = NV_SEAM_VERSION,
     .forced = true,
-    .bind = nv_bind_page_cache,
+    .bind = nv_bind_msync,
     .drain_default = drain_default,
     .refuse = refuse,
     .misuse = misuse,

@@ -25,6 +25,8 @@ struct nv_segment {
     uint64_t offset; /* of start in the file, bytes */
     uint64_t device; /* as makedev() */
     uint64_t inode;
+    char *mapping_start; /* the whole of it, of which a token may cover a part */
+    char *mapping_end;
     NVRTL_DOMAIN domain;
     char path[4096]; /* as /proc/self/maps tells it; empty if none */
     char reason[160];

@@ -7,6 +7,8 @@
  */
 #include "src/os/os.h"
 
+#include "src/os/keeper.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +24,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What a call returned, as a negative errno when it failed; puts the program's errno back. */
@@ -59,7 +62,7 @@ static void os_close(int descriptor)
 static int os_query_mapping(int maps, struct nv_os_mapping *mapping)
 {
     int saved = errno;
-    return (int)outcome(syscall(SYS_ioctl, maps, _IOWR('f', 17, struct nv_os_mapping), mapping), saved);
+    return (int)outcome(syscall(SYS_ioctl, maps, NV_OS_QUERY_MAPPING, mapping), saved);
 }
 
 static ssize_t os_readlink(const char *path, char *buffer, size_t size_bytes)
@@ -83,6 +86,23 @@ static int os_statfs(const char *path, struct statfs *answer)
 size_t nv_os_page_bytes(void)
 {
     return getauxval(AT_PAGESZ);
+}
+
+static uint64_t os_clock_ns(void)
+{
+    int saved = errno;
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    errno = saved;
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* To wait for pages behind the end of every file does nothing but to tell of errors. */
+static int os_check_file(int descriptor)
+{
+    int saved = errno;
+    return (int)outcome(syscall(SYS_sync_file_range, descriptor, INT64_MAX - 1, 1L, SYNC_FILE_RANGE_WAIT_BEFORE),
+                        saved);
 }
 
 /* msync of the pages that the range touches. */
@@ -488,6 +508,12 @@ const struct nv_os nv_os_linux = {
     .readlink = os_readlink,
     .statx = os_statx,
     .statfs = os_statfs,
+    .clock_ns = os_clock_ns,
+    .keep = nv_keeper_start,
+    .write_pages = nv_keeper_write,
+    .end_keeper = nv_keeper_end,
+    .forget_keeper = nv_keeper_forget,
+    .check_file = os_check_file,
     .sync = os_sync,
     .sync_file = os_sync_file,
     .sync_volume = os_sync_volume,

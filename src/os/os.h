@@ -10,6 +10,7 @@
 
 #include <nvrtl/types.h>
 #include <stdbool.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/vfs.h>
@@ -33,8 +34,40 @@ struct nv_os_mapping {
     uint64_t name_address;
     uint64_t build_id_address;
 };
+#define NV_OS_QUERY_MAPPING _IOWR('f', 17, struct nv_os_mapping)
 #define NV_OS_MAPPING_WRITABLE 0x02u
 #define NV_OS_MAPPING_SHARED 0x08u
+
+/* Addresses, [low, high). */
+struct nv_os_range {
+    uintptr_t low;
+    uintptr_t high;
+};
+
+/* Pages of a mapped file, in ranges that are in order; and those of another mapping of it. */
+struct nv_os_pages {
+    const struct nv_os_pages *next;
+    const struct nv_os_range *ranges;
+    size_t count;    /* at least one */
+    uintptr_t start; /* the address that stands for the offset */
+    uint64_t offset;
+};
+
+/* A file that a descriptor is wanted for. */
+struct nv_os_file {
+    const char *paths[2]; /* where it may be, the better one first; NULL: nowhere */
+    uint64_t device;      /* as makedev() */
+    uint64_t inode;
+    const uint64_t *systems; /* of which file systems it may be, as statfs tells them */
+    size_t system_count;
+    uint64_t attributes; /* answered: as statx tells them */
+};
+
+/*
+ * Something that holds a descriptor of a file for reading, outside of the program's descriptor table: to close it drops
+ * none of the program's fcntl locks.
+ */
+struct nv_os_keeper;
 
 struct nv_os {
     int (*open)(const char *path); /* for reading; returns a descriptor */
@@ -44,6 +77,16 @@ struct nv_os {
     ssize_t (*readlink)(const char *path, char *buffer, size_t size_bytes); /* no terminator is written */
     int (*statx)(const char *path, struct statx *answer);
     int (*statfs)(const char *path, struct statfs *answer);
+    uint64_t (*clock_ns)(void); /* since some time in the past */
+    int (*keep)(struct nv_os_file *file, struct nv_os_keeper **keeper);
+    /*
+     * sync_file_range of all pages: when it returns they are written, and not yet durable. -ESTALE: they are no longer
+     * pages of the file; -ESRCH: the keeper is no more. Any thread may call it.
+     */
+    int (*write_pages)(struct nv_os_keeper *keeper, const struct nv_os_pages *pages);
+    void (*end_keeper)(struct nv_os_keeper *keeper);    /* on return the descriptor is closed */
+    void (*forget_keeper)(struct nv_os_keeper *keeper); /* in a forked child, which has only the memory of it */
+    int (*check_file)(int descriptor); /* the error of a page that was lost, which each open file is told of once */
     int (*sync)(void *start, size_t size_bytes);         /* msync(MS_SYNC) of the pages of the range */
     int (*sync_file)(int descriptor, bool data_only);    /* fsync, or fdatasync */
     int (*sync_volume)(int descriptor);                  /* syncfs: the file system that it is open in */

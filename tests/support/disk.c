@@ -23,14 +23,19 @@ static char work[200];
 
 static const struct type {
     const char *name;
-    const char *make; /* the command, without the image */
+    const char *system; /* as mount calls it */
+    const char *make;   /* the command, without the image */
     const char *size;
-    const char *options; /* to mount a copy beside the original */
+    const char *options; /* to mount it, or a copy beside the original */
 } types[] = {
-    {"ext4", "mkfs.ext4 -q -F", "64M", ""},
-    {"ext2", "mkfs.ext2 -q -F", "64M", ""},
-    {"xfs", "mkfs.xfs -q -f", "320M", "nouuid"},
-    {"btrfs", "mkfs.btrfs -q -f", "128M", ""},
+    {"ext4", "ext4", "mkfs.ext4 -q -F", "64M", ""},
+    {"ext4-data-journal", "ext4", "mkfs.ext4 -q -F", "64M", "data=journal"},
+    {"ext4-writeback", "ext4", "mkfs.ext4 -q -F", "64M", "data=writeback,nodelalloc"},
+    {"ext4-fast-commit", "ext4", "mkfs.ext4 -q -F -O fast_commit", "64M", ""},
+    {"ext4-no-journal", "ext4", "mkfs.ext4 -q -F -O ^has_journal", "64M", ""},
+    {"ext2", "ext2", "mkfs.ext2 -q -F", "64M", ""},
+    {"xfs", "xfs", "mkfs.xfs -q -f", "320M", "nouuid"},
+    {"btrfs", "btrfs", "mkfs.btrfs -q -f", "128M", ""},
 };
 
 static const struct type *type_of(const struct disk *disk)
@@ -100,7 +105,7 @@ static bool attach(struct disk *disk)
 bool disk_mount(struct disk *disk, unsigned long flags)
 {
     mkdir(disk->folder, 0700);
-    return attach(disk) && mount(disk->device, disk->folder, disk->type, flags, type_of(disk)->options) == 0;
+    return attach(disk) && mount(disk->device, disk->folder, type_of(disk)->system, flags, type_of(disk)->options) == 0;
 }
 
 void disk_unmount(struct disk *disk, bool removes)

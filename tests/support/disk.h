@@ -22,7 +22,7 @@ void disks_begin(const char *parent);
 /* Unmounts and removes what is left. */
 void disks_end(void);
 
-/* Makes a file system of the type ("ext4", "ext2", "xfs", "btrfs") and mounts it. False: this machine cannot. */
+/* Makes a file system of the type, which disk.c has a table of, and mounts it. False: this machine cannot. */
 bool disk_make(struct disk *disk, const char *name, const char *type);
 
 /* Likewise, with its image in a folder of the caller's. */

@@ -209,6 +209,52 @@ static int system_memory_file(uint64_t size_bytes)
     return descriptor;
 }
 
+static uint64_t system_clock_ns(void)
+{
+    return nv_os_linux.clock_ns();
+}
+
+static int system_keep(struct nv_os_file *file, struct nv_os_keeper **keeper)
+{
+    if (fails())
+        return -system_now.error;
+    int result = system_now.no_keeper ? -ENOSYS : nv_os_linux.keep(file, keeper);
+    system_now.keepers_now += result == 0;
+    return result;
+}
+
+static int system_write_pages(struct nv_os_keeper *keeper, const struct nv_os_pages *pages)
+{
+    if (fails())
+        return -system_now.error;
+    system_now.writes++;
+    int result = system_now.no_disk ? 0 : nv_os_linux.write_pages(keeper, pages);
+    if (system_now.write_errors != 0) {
+        system_now.write_errors -= system_now.write_errors > 0;
+        return -system_now.write_error;
+    }
+    if (result == 0 && system_now.written)
+        system_now.written(pages);
+    return result;
+}
+
+static void system_end_keeper(struct nv_os_keeper *keeper)
+{
+    system_now.keepers_now--;
+    nv_os_linux.end_keeper(keeper);
+}
+
+static void system_forget_keeper(struct nv_os_keeper *keeper)
+{
+    system_now.keepers_now--;
+    nv_os_linux.forget_keeper(keeper);
+}
+
+static int system_check_file(int descriptor)
+{
+    return fails() ? -system_now.error : nv_os_linux.check_file(descriptor);
+}
+
 static int system_check_mapped(void *start, size_t size_bytes)
 {
     return fails() ? -system_now.error : nv_os_linux.check_mapped(start, size_bytes);
@@ -321,6 +367,12 @@ static const struct nv_os table = {
     .map = system_map,
     .unmap = system_unmap,
     .memory_file = system_memory_file,
+    .clock_ns = system_clock_ns,
+    .keep = system_keep,
+    .write_pages = system_write_pages,
+    .end_keeper = system_end_keeper,
+    .forget_keeper = system_forget_keeper,
+    .check_file = system_check_file,
     .check_mapped = system_check_mapped,
     .reserve = system_reserve,
     .resize = system_resize,

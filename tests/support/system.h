@@ -24,6 +24,9 @@ struct system {
     int sync_errors;               /* how often it does, after the real one; negative: for ever */
     int syncs_before;              /* how many of them do not fail before */
     int gone;                      /* the device of every descriptor has gone, with this errno */
+    int write_error;               /* every write of scattered pages fails with this errno, after the real one */
+    int write_errors;              /* how often it does; negative: for ever */
+    bool no_keeper;                /* nobody holds a descriptor */
     bool old_kernel;               /* mappings are told by text alone */
     bool no_disk;                  /* msync only counts */
     const struct fake_file *files; /* served instead of what the system has; ends with a path of NULL */
@@ -33,7 +36,8 @@ struct system {
     void *(*load)(const char *library);
     void *(*symbol)(void *library, const char *name);
     int (*supervisor)(unsigned what);
-    void (*synced)(void *start, size_t size_bytes); /* told of each msync that succeeded */
+    void (*synced)(void *start, size_t size_bytes);   /* told of each msync that succeeded */
+    void (*written)(const struct nv_os_pages *pages); /* likewise of each write of scattered pages */
     /* What has happened. */
     long calls;
     long failed;
@@ -42,6 +46,8 @@ struct system {
     long syncs;
     char sync_log[64]; /* a letter for each: Fsync, fDatasync, syncfs of a Volume, Writing back, and Pages dropped */
     _Atomic bool hangup_awaited;
+    long writes; /* of scattered pages */
+    long keepers_now;
     uintptr_t sync_start;
     size_t sync_size_bytes;
 };

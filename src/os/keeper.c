@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns keepers: threads that hold a descriptor of a file in a descriptor table of their own. Called through nv_os by
+ * the backing of a file.
+ *
+ * To close a descriptor of a file drops the fcntl locks that its descriptor table's owner holds on the file, so none of
+ * ours may ever be in the program's table; and only another thread can have another table.
+ */
+#include "src/os/keeper.h"
+
+#include "src/os/keeper_thread.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define PATIENCE_S 1
+
+/* The thread begins with every signal blocked, those of the C library, too. */
+static int start_thread(struct nv_os_keeper *keeper)
+{
+    static const int how = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
+                           CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+    int saved = errno, error = 0;
+    uint64_t every = ~(uint64_t)0, before;
+    if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &every, &before, sizeof(every)) < 0) {
+        error = -errno;
+    } else {
+        if (clone(nv_keeper_run, keeper->stack + sizeof(keeper->stack), how, keeper, &keeper->thread, NULL,
+                  &keeper->thread) < 0)
+            error = -errno;
+        (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof(before));
+    }
+    errno = saved;
+    return error;
+}
+
+static void futex(_Atomic uint32_t *word, int how, uint32_t value, const struct timespec *limit)
+{
+    int saved = errno;
+    (void)syscall(SYS_futex, word, how, value, limit, NULL, 0);
+    errno = saved;
+}
+
+/* The kernel's word: the thread touches nothing any more. */
+static void wait_until_gone(struct nv_os_keeper *keeper)
+{
+    uint32_t thread;
+    while ((thread = atomic_load_explicit(&keeper->thread, memory_order_acquire)) != 0)
+        futex(&keeper->thread, FUTEX_WAIT, thread, NULL);
+}
+
+/* False: the thread is gone. It never goes by itself, but a filter of the program may end it. */
+static bool wait_for(struct nv_os_keeper *keeper, _Atomic uint32_t *word)
+{
+    const struct timespec limit = {PATIENCE_S, 0};
+    while (!atomic_load_explicit(word, memory_order_acquire)) {
+        if (!atomic_load_explicit(&keeper->thread, memory_order_acquire))
+            return atomic_load_explicit(word, memory_order_acquire) != 0;
+        futex(word, FUTEX_WAIT_PRIVATE, 0, &limit);
+    }
+    return true;
+}
+
+int nv_keeper_start(struct nv_os_file *file, struct nv_os_keeper **keeper)
+{
+    struct nv_os_keeper *made = NV_HAS_KEEPERS ? nv_os->resize(NULL, sizeof(*made)) : NULL;
+    if (!made)
+        return -ENOMEM;
+    *made =
+        (struct nv_os_keeper){.file = file, .device = file->device, .inode = file->inode, .descriptor = -1, .maps = -1};
+    int error = start_thread(made);
+    if (!error && !wait_for(made, &made->ready))
+        error = -ESRCH;
+    if (!error)
+        error = made->error;
+    if (error) {
+        wait_until_gone(made);
+        free(made);
+        return error;
+    }
+    made->file = NULL;
+    *keeper = made;
+    return 0;
+}
+
+static void ring(struct nv_os_keeper *keeper)
+{
+    atomic_fetch_add_explicit(&keeper->bell, 1, memory_order_release);
+    futex(&keeper->bell, FUTEX_WAKE_PRIVATE, 1, NULL);
+}
+
+int nv_keeper_write(struct nv_os_keeper *keeper, const struct nv_os_pages *pages)
+{
+    struct nv_keeper_request request = {.pages = pages};
+    request.next = atomic_load_explicit(&keeper->requests, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&keeper->requests, &request.next, &request, memory_order_release,
+                                                  memory_order_relaxed))
+        continue;
+    ring(keeper);
+    return wait_for(keeper, &request.done) ? request.error : -ESRCH;
+}
+
+void nv_keeper_end(struct nv_os_keeper *keeper)
+{
+    atomic_store_explicit(&keeper->ends, true, memory_order_release);
+    ring(keeper);
+    wait_until_gone(keeper);
+    free(keeper);
+}
+
+void nv_keeper_forget(struct nv_os_keeper *keeper)
+{
+    free(keeper);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* A keeper's thread, and what it shares with those that it works for. */
+#ifndef NV_KEEPER_THREAD_H
+#define NV_KEEPER_THREAD_H
+
+#include "src/os/os.h"
+
+#include <stdatomic.h>
+
+#if defined(__x86_64__) || defined(__aarch64__)
+#define NV_HAS_KEEPERS 1
+#else
+#define NV_HAS_KEEPERS 0
+#endif
+
+#define NV_KEEPER_STACK_BYTES 8192
+
+/* What others ask of a keeper. It belongs to who asks, and waits. */
+struct nv_keeper_request {
+    struct nv_keeper_request *next;
+    const struct nv_os_pages *pages;
+    int error;
+    _Atomic uint32_t done;
+};
+
+struct nv_os_keeper {
+    _Atomic uint32_t thread; /* its id; the kernel clears it when the thread is gone */
+    _Atomic uint32_t ready;
+    _Atomic uint32_t bell; /* rings with each request, and for the end */
+    atomic_bool ends;
+    struct nv_keeper_request *_Atomic requests;
+    struct nv_os_file *file; /* until it is ready */
+    uint64_t device;
+    uint64_t inode;
+    int error;      /* why it did not get ready */
+    int descriptor; /* in the thread's own table, as long as it is not negative */
+    int maps;       /* likewise */
+    char stack[NV_KEEPER_STACK_BYTES] __attribute__((aligned(16)));
+};
+
+/* What the thread runs. Its argument is the keeper. */
+int nv_keeper_run(void *keeper);
+
+#endif
