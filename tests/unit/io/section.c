@@ -216,6 +216,98 @@ static void many_views(void **state)
     NtClose(section);
 }
 
+/* -- what is refused -- */
+
+static NTSTATUS create_with(HANDLE handle, ACCESS_MASK access, ULONG protection, ULONG attributes)
+{
+    HANDLE section;
+    LARGE_INTEGER size = {.QuadPart = (LONGLONG)PAGE};
+    NTSTATUS status = NtCreateSection(&section, access, NULL, &size, protection, attributes, handle);
+    if (status == STATUS_SUCCESS)
+        NtClose(section);
+    return status;
+}
+
+static void attributes(void **state)
+{
+    (void)state;
+    struct nt_name name;
+    HANDLE section;
+    LARGE_INTEGER size = {.QuadPart = (LONGLONG)PAGE}, negative = {.QuadPart = -1};
+    assert_status(create_with(file, SECTION_ALL_ACCESS, PAGE_READWRITE, SEC_COMMIT | SEC_NOCACHE), STATUS_SUCCESS);
+    assert_status(create_with(file, SECTION_ALL_ACCESS, PAGE_READWRITE, SEC_COMMIT | SEC_FILE), STATUS_SUCCESS);
+    assert_status(create_with(file, SECTION_ALL_ACCESS, PAGE_READWRITE, SEC_COMMIT | SEC_RESERVE),
+                  STATUS_INVALID_PARAMETER);
+    assert_status(create_with(file, SECTION_ALL_ACCESS, PAGE_READWRITE, SEC_COMMIT | SEC_LARGE_PAGES),
+                  STATUS_INVALID_PARAMETER);
+    assert_status(create_with(file, SECTION_ALL_ACCESS, PAGE_READWRITE, SEC_NOCACHE), STATUS_INVALID_PARAMETER);
+    assert_status(create_with(NULL, SECTION_ALL_ACCESS, PAGE_READWRITE, SEC_IMAGE), STATUS_INVALID_PARAMETER);
+    assert_status(create_with(file, SECTION_ALL_ACCESS, PAGE_READWRITE | 0x200, SEC_COMMIT),
+                  STATUS_INVALID_PAGE_PROTECTION);
+    assert_status(NtCreateSection(&section, SECTION_ALL_ACCESS, nt_name(&name, "\\named", NULL), &size, PAGE_READWRITE,
+                                  SEC_COMMIT, file),
+                  STATUS_OBJECT_NAME_INVALID);
+    assert_status(NtCreateSection(&section, SECTION_ALL_ACCESS, NULL, &negative, PAGE_READWRITE, SEC_COMMIT, file),
+                  STATUS_SECTION_TOO_BIG);
+    assert_status(NtCreateSection(&section, SECTION_ALL_ACCESS, NULL, &negative, PAGE_READWRITE, SEC_COMMIT, NULL),
+                  STATUS_INVALID_PARAMETER);
+}
+
+static void rights(void **state)
+{
+    (void)state;
+    int ends[2];
+    HANDLE pipe_end, executable = nt_open("file", FILE_READ_DATA | FILE_EXECUTE);
+    assert_int_equal(pipe(ends), 0);
+    assert_status(NvrtlHandleFromFd(ends[0], GENERIC_READ, &pipe_end), STATUS_SUCCESS);
+    assert_status(create_with(pipe_end, SECTION_ALL_ACCESS, PAGE_READONLY, SEC_COMMIT),
+                  STATUS_INVALID_FILE_FOR_SECTION);
+    assert_status(create_with(file, SECTION_ALL_ACCESS, PAGE_EXECUTE_READ, SEC_COMMIT), STATUS_ACCESS_DENIED);
+    assert_status(create_with(executable, SECTION_ALL_ACCESS, PAGE_EXECUTE_READ, SEC_COMMIT), STATUS_SUCCESS);
+    assert_status(create_with(executable, SECTION_ALL_ACCESS, PAGE_EXECUTE_READWRITE, SEC_COMMIT),
+                  STATUS_ACCESS_DENIED);
+    NtClose(executable);
+    NtClose(pipe_end);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* What a section's handle was granted is what its views may; generic rights stand for several. */
+static void rights_of_sections(void **state)
+{
+    (void)state;
+    static const struct {
+        ACCESS_MASK access;
+        NTSTATUS reading, writing, copying;
+    } rows[] = {
+        {SECTION_MAP_READ, STATUS_SUCCESS, STATUS_ACCESS_DENIED, STATUS_SUCCESS},
+        {SECTION_MAP_WRITE, STATUS_ACCESS_DENIED, STATUS_SUCCESS, STATUS_ACCESS_DENIED},
+        {SECTION_QUERY, STATUS_ACCESS_DENIED, STATUS_ACCESS_DENIED, STATUS_ACCESS_DENIED},
+        {GENERIC_READ, STATUS_SUCCESS, STATUS_ACCESS_DENIED, STATUS_SUCCESS},
+        {GENERIC_READ | GENERIC_WRITE, STATUS_SUCCESS, STATUS_SUCCESS, STATUS_SUCCESS},
+        {GENERIC_ALL, STATUS_SUCCESS, STATUS_SUCCESS, STATUS_SUCCESS},
+        {MAXIMUM_ALLOWED, STATUS_SUCCESS, STATUS_SUCCESS, STATUS_SUCCESS},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct {
+            ULONG protection;
+            NTSTATUS status;
+        } views[] = {
+            {PAGE_READONLY, rows[i].reading}, {PAGE_READWRITE, rows[i].writing}, {PAGE_WRITECOPY, rows[i].copying}};
+        HANDLE section;
+        assert_status(NtCreateSection(&section, rows[i].access, NULL, NULL, PAGE_READWRITE, SEC_COMMIT, file),
+                      STATUS_SUCCESS);
+        for (size_t view = 0; view < 3; view++) {
+            char *base = NULL;
+            SIZE_T size_bytes = 0;
+            assert_status(map_at(section, &base, 0, &size_bytes, views[view].protection), views[view].status);
+            if (base)
+                assert_status(unmap(base), STATUS_SUCCESS);
+        }
+        NtClose(section);
+    }
+}
+
 /* -- durable -- */
 
 static void token_of_a_view(void **state)
@@ -457,6 +549,9 @@ int main(void)
         EACH(chosen_addresses),
         EACH(no_address_space_is_lost),
         EACH(many_views),
+        EACH(attributes),
+        EACH(rights),
+        EACH(rights_of_sections),
         EACH(token_of_a_view),
         EACH(failures_are_shared),
         EACH(what_is_flushed),
