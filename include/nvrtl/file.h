@@ -248,8 +248,8 @@ NVRTL_API NTSTATUS NTAPI ZwOpenFile(PHANDLE FileHandle, ACCESS_MASK DesiredAcces
 
 /*
  * Get a handle for an open descriptor: of a file, a folder, a pipe, a terminal, whatever it is. The descriptor stays
- * the caller's; the handle has a duplicate of it, with the access that is stated here, and shares all. It is a
- * synchronous handle, whose position begins at 0 and is not the descriptor's.
+ * the caller's; the handle has a duplicate of it, with the access that is stated here (MAXIMUM_ALLOWED: all), and
+ * shares all. It is a synchronous handle, whose position begins at 0 and is not the descriptor's.
  *
  * STATUS_SUCCESS                 *Handle is the handle, until NtClose.
  * STATUS_ACCESS_VIOLATION        Handle is NULL or may not be written.

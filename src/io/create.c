@@ -28,8 +28,8 @@
      FILE_DELETE_ON_CLOSE | FILE_OPEN_BY_FILE_ID | FILE_OPEN_FOR_BACKUP_INTENT | OPTION_NO_COMPRESSION |               \
      FILE_OPEN_REPARSE_POINT | OPTION_FREE_SPACE_QUERY)
 
-/* As MS-FSA has it: no access at all, or rights that there are none of. */
-#define ACCESS_WITHOUT_MEANING 0x0CE0FE00
+/* Rights that there are none of, as MS-FSA has it; and that to the audit list, which Linux has not. */
+#define ACCESS_WITHOUT_MEANING 0x0DE0FE00
 
 /* The arguments of NtCreateFile that say what to do. */
 struct wishes {

@@ -60,16 +60,6 @@ static uint64_t device_of(const struct statx *facts)
 
 /* -- what is there -- */
 
-/* Is it the name that is missing, or already the way to it? */
-static NTSTATUS missing(const struct nv_path *path)
-{
-    struct statx facts;
-    char parent[NV_PATH_BYTES];
-    nv_path_parent(path, parent);
-    int error = nv_os->statx_at(nv_path_root(path), parent, 0, STATX_TYPE, &facts);
-    return error == 0 && is_folder(&facts) ? STATUS_OBJECT_NAME_NOT_FOUND : STATUS_OBJECT_PATH_NOT_FOUND;
-}
-
 static NTSTATUS check_folder(struct attempt *attempt)
 {
     bool may_be_volume = (attempt->facts.stx_attributes & STATX_ATTR_MOUNT_ROOT) && !attempt->path->ends_in_separator;
@@ -99,8 +89,6 @@ static NTSTATUS look(struct attempt *attempt)
     int flags = attempt->options & FILE_OPEN_REPARSE_POINT ? AT_SYMLINK_NOFOLLOW : 0;
     const struct nv_path *path = attempt->path;
     int error = nv_os->statx_at(nv_path_root(path), path->text, flags, FACTS, &attempt->facts);
-    if (error == -ENOENT)
-        return missing(path);
     if (error < 0)
         return nv_os_path_status(error);
     attempt->is_volume = path->is_volume;
@@ -156,6 +144,7 @@ static NTSTATUS make_folder(struct attempt *attempt)
     int error = nv_os->make_folder(root, attempt->path->text, 0777);
     if (error < 0)
         return error == -ENOENT ? STATUS_OBJECT_PATH_NOT_FOUND : nv_os_path_status(error);
+    attempt->file->kind = NV_FILE_DIRECTORY;
     attempt->descriptor = nv_os->open_at(root, attempt->path->text, O_RDONLY | O_DIRECTORY, 0);
     if (attempt->descriptor >= 0)
         return STATUS_SUCCESS;

@@ -199,20 +199,6 @@ static NTSTATUS read_absolute(struct reading *reading)
 
 /* -- names from a folder on -- */
 
-static NTSTATUS reference_root(HANDLE handle, struct nv_path *path)
-{
-    struct nv_object *object;
-    ACCESS_MASK granted;
-    NTSTATUS status = nv_handle_reference(handle, &nv_file_type, &object, &granted);
-    if (status != STATUS_SUCCESS)
-        return status;
-    path->root = (struct nv_file *)(void *)object;
-    if (path->root->kind == NV_FILE_DIRECTORY || path->root->kind == NV_FILE_VOLUME)
-        return STATUS_SUCCESS;
-    nv_path_end(path);
-    return STATUS_OBJECT_PATH_NOT_FOUND;
-}
-
 static NTSTATUS read_relative(struct reading *reading)
 {
     if (reading->next < reading->end && is_separator(reading, (uint16_t)*reading->next))
@@ -245,9 +231,11 @@ NTSTATUS nv_path_of_name(const WCHAR *name, size_t size_bytes, HANDLE root, stru
         return STATUS_OBJECT_NAME_INVALID;
     if (!root)
         return read_absolute(&reading);
-    NTSTATUS status = reference_root(root, path);
-    if (status == STATUS_SUCCESS)
-        status = read_relative(&reading);
+    ACCESS_MASK granted; /* for going through a folder, none is needed */
+    NTSTATUS status = nv_file_reference(root, &path->root, &granted);
+    if (status != STATUS_SUCCESS)
+        return status;
+    status = read_relative(&reading);
     if (status != STATUS_SUCCESS)
         nv_path_end(path);
     return status;

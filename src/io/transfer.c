@@ -74,14 +74,17 @@ static NTSTATUS check_alignment(const struct transfer *transfer, const struct nv
     return is_aligned ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
 }
 
-/* A synchronous handle serves one request at a time. */
+/*
+ * A synchronous handle serves one request at a time, for the sake of its position. A stream has none, and who reads
+ * from it does not keep others from writing.
+ */
 static NTSTATUS send(struct nv_file *file, struct nv_request *request)
 {
-    bool is_synchronous = nv_file_is_synchronous(file);
-    if (is_synchronous)
+    bool has_position = nv_file_is_synchronous(file) && !file->is_stream;
+    if (has_position)
         pthread_mutex_lock(&file->position_lock);
     NTSTATUS status = nv_volume_send(file->volume, request);
-    if (is_synchronous)
+    if (has_position)
         pthread_mutex_unlock(&file->position_lock);
     return status;
 }

@@ -78,14 +78,16 @@ static void inform(HANDLE handle)
                                FileDispositionInformation);
 }
 
-static void open_and_use(const char *path, ACCESS_MASK access, ULONG disposition, ULONG options)
+static void open_and_use(const char *path, ACCESS_MASK rights, ULONG disposition, ULONG options)
 {
     struct nt_name name;
     our->handle = NULL;
-    NTSTATUS status = NtCreateFile(&our->handle, access, nt_unix_name(&name, path), &our->io, NULL, 0, 0, disposition,
+    NTSTATUS status = NtCreateFile(&our->handle, rights, nt_unix_name(&name, path), &our->io, NULL, 0, 0, disposition,
                                    options, NULL, 0);
     if (!NT_SUCCESS(status)) {
         assert_null(our->handle);
+        if (disposition == FILE_CREATE && !system_now.for_good && access(path, F_OK) == 0)
+            fail_msg("call %ld failing: %s was made, and is there", system_now.fail_at, path);
         return;
     }
     transfer(our->handle);
@@ -110,7 +112,7 @@ static void relative(void)
     struct nt_name name;
     HANDLE folder;
     our->handle = NULL;
-    if (NtOpenFile(&our->handle, FILE_TRAVERSE, nt_unix_name(&name, "."), &our->io, ALL_SHARED, 0) != STATUS_SUCCESS)
+    if (NtOpenFile(&our->handle, FILE_TRAVERSE, nt_unix_name(&name, "root"), &our->io, ALL_SHARED, 0) != STATUS_SUCCESS)
         return;
     folder = our->handle;
     if (NtCreateFile(&our->handle, GENERIC_ALL, nt_name(&name, "relative", folder), &our->io, NULL, 0, 0, FILE_OPEN_IF,
@@ -126,7 +128,7 @@ static void one_life(void)
     open_and_use("direct", GENERIC_ALL, FILE_OPEN_IF,
                  SYNCHRONOUS | FILE_NO_INTERMEDIATE_BUFFERING | FILE_WRITE_THROUGH);
     open_and_use("most", MAXIMUM_ALLOWED, FILE_OPEN_IF, SYNCHRONOUS);
-    open_and_use("folder", GENERIC_ALL, FILE_OPEN_IF, SYNCHRONOUS | FILE_DIRECTORY_FILE);
+    open_and_use("folder", GENERIC_ALL, FILE_CREATE, SYNCHRONOUS | FILE_DIRECTORY_FILE);
     open_and_use("passing", DELETE | FILE_WRITE_DATA, FILE_OPEN_IF, FILE_DELETE_ON_CLOSE);
     open_and_use("no/file", GENERIC_ALL, FILE_OPEN_IF, SYNCHRONOUS);
     wrap("wrapped");
@@ -193,6 +195,32 @@ static void for_good(void **state)
     assert_true(every_call(true, EMFILE) > 100);
 }
 
+/* -- writing through -- */
+
+/* What the device refuses is the write's status, and stays with the file. */
+static void written_through(void **state)
+{
+    (void)state;
+    IO_STATUS_BLOCK io;
+    LARGE_INTEGER offset = {.QuadPart = 0};
+    HANDLE handle;
+    char byte = 'x';
+    assert_status(nt_create(&handle, RW, "through", &io, 0, FILE_CREATE, SYNCHRONOUS | FILE_WRITE_THROUGH),
+                  STATUS_SUCCESS);
+    system_begin();
+    assert_status(NtWriteFile(handle, NULL, NULL, NULL, &io, &byte, 1, &offset, NULL), STATUS_SUCCESS);
+    assert_int_equal(system_now.syncs, 1);
+    system_now.sync_error = EIO;
+    system_now.sync_errors = 1;
+    assert_status(NtWriteFile(handle, NULL, NULL, NULL, &io, &byte, 1, &offset, NULL), STATUS_IO_DEVICE_ERROR);
+    assert_status(io.Status, STATUS_IO_DEVICE_ERROR);
+    assert_int_equal(io.Information, 1);
+    assert_status(NtFlushBuffersFile(handle, &io), STATUS_IO_DEVICE_ERROR);
+    system_end();
+    forget();
+    assert_status(NtClose(handle), STATUS_SUCCESS);
+}
+
 /* -- what allocates -- */
 
 /* In a thread of its own: that of the tests above may not have been told the bounds of its stack. */
@@ -235,9 +263,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(once),
         cmocka_unit_test(for_good),
+        cmocka_unit_test(written_through),
         cmocka_unit_test(nothing_is_allocated),
     };
     own_folder_begin(access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "."); /* no disk is at stake */
+    mkdir("root", 0700);
     our = aligned_alloc(4096, (sizeof(*our) + 4095) / 4096 * 4096);
     memset(our, 0, sizeof(*our));
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -206,6 +206,7 @@ static void access_masks(void **state)
     HANDLE handle;
     IO_STATUS_BLOCK io;
     assert_status(nt_create(&handle, 0, "masks", &io, ALL_SHARED, FILE_OPEN, 0), STATUS_ACCESS_DENIED);
+    assert_status(nt_create(&handle, RW | 0x01000000, "masks", &io, ALL_SHARED, FILE_OPEN, 0), STATUS_ACCESS_DENIED);
     assert_status(nt_create(&handle, RW | 0x8000, "masks", &io, ALL_SHARED, FILE_OPEN, 0), STATUS_ACCESS_DENIED);
 }
 
@@ -476,9 +477,10 @@ static void deleted_when_replaced(void **state)
     assert_status(nt_create(&handle, DELETE, "replaced", &io, ALL_SHARED, FILE_OPEN, FILE_DELETE_ON_CLOSE),
                   STATUS_SUCCESS);
     make_file("new-one", "new");
+    make_file("replaced (deleted)", "what Linux says of the first one's name then");
     assert_int_equal(rename("new-one", "replaced"), 0);
     assert_status(NtClose(handle), STATUS_SUCCESS);
-    assert_int_equal(access("replaced", F_OK), 0);
+    assert_int_equal(access("replaced", F_OK) | access("replaced (deleted)", F_OK), 0);
 }
 
 /* How many descriptors a program would get that this one starts. */

@@ -210,6 +210,7 @@ static void relative(void **state)
     mkdir("root/deep", 0700);
     make_file("root/inner", "");
     make_file("root/deep/inner", "");
+    size_t before = descriptors();
     HANDLE root = nt_open("root", FILE_TRAVERSE), file = nt_open("file", FILE_READ_DATA);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         if (open_relative(root, rows[i].name) != rows[i].status)
@@ -222,6 +223,7 @@ static void relative(void **state)
     assert_status(NtClose(root), STATUS_SUCCESS);
     assert_status(open_relative(root, "inner"), STATUS_INVALID_HANDLE);
     assert_status(NtClose(file), STATUS_SUCCESS);
+    assert_int_equal(descriptors(), before); /* nothing has kept the folder open */
 }
 
 static NTSTATUS create_named(const char *text, ULONG disposition, ULONG options, ACCESS_MASK access)

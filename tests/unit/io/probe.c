@@ -51,9 +51,10 @@ static __attribute__((noinline)) void good_and_bad(void)
 static void first_thread(void **state)
 {
     (void)state;
-    IO_STATUS_BLOCK near;
+    IO_STATUS_BLOCK near = {0};
     assert_int_equal(questions_about(&near), 0);
     good_and_bad();
+    assert_status(nv_probe_read(&near, SIZE_MAX / 2 - (uintptr_t)&near), STATUS_ACCESS_VIOLATION);
 }
 
 /* Deep below, and at the end of what the thread has. */
