@@ -37,7 +37,7 @@ typedef struct _NV_MEMORY_RANGE {
 /*
  * Flags of RtlWriteNonVolatileMemory and RtlFillNonVolatileMemory:
  *
- *   0                      plain stores; nothing is durable
+ *   0, or NO_DRAIN alone   plain stores; nothing is durable
  *   FLUSH                  flush what was written, then drain
  *   FLUSH | NO_DRAIN       flush what was written; a later drain makes it durable
  *   NON_TEMPORAL           stores that pass the cache where the CPU has them, then drain

@@ -48,6 +48,14 @@ bool emulated(void)
     return getenv("NVRTL_TEST_EMULATED") != NULL;
 }
 
+void skip_emulated(const char *why)
+{
+    if (!emulated())
+        return;
+    print_message("%s\n", why);
+    skip();
+}
+
 void skip_all(const char *why)
 {
     fprintf(stderr, "skipped: %s\n", why);

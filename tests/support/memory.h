@@ -41,6 +41,9 @@ void guarded_end(char *memory, size_t size_bytes);
 /* Whether an emulator runs the test (tests/cpus): it is slow, and lacks what its kernel's part does not know. */
 bool emulated(void);
 
+/* There, skips the test that runs. */
+void skip_emulated(const char *why);
+
 /* Ends the test program as skipped. */
 __attribute__((noreturn)) void skip_all(const char *why);
 

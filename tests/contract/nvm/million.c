@@ -11,10 +11,7 @@ static struct file_map map;
 static void a_million_live_tokens(void **state)
 {
     (void)state;
-    if (emulated()) {
-        print_message("a million questions to the kernel take an emulator half an hour\n");
-        skip();
-    }
+    skip_emulated("a million questions to the kernel take an emulator half an hour");
     PVOID *tokens = malloc(COUNT * sizeof(*tokens));
     for (size_t i = 0; i < COUNT; i++)
         if (RtlGetNonVolatileToken(map.base + i % 60000, 1 + i % 5000, &tokens[i]) != STATUS_SUCCESS)

@@ -146,10 +146,6 @@ static void lifetimes(void **state)
 static void chosen_addresses(void **state)
 {
     (void)state;
-    if (emulated()) {
-        print_message("qemu-user does not know MAP_FIXED_NOREPLACE\n");
-        skip();
-    }
     HANDLE section = section_of(file, 0, PAGE_READWRITE);
     char *hole = mapped(section, 0, 0, PAGE_READONLY), *base = hole;
     SIZE_T size_bytes = 0;
@@ -511,10 +507,6 @@ static NTSTATUS make_and_map(HANDLE handle, LONGLONG size_bytes, bool chosen)
 static void nth_call_fails(void **state)
 {
     (void)state;
-    if (emulated()) {
-        print_message("the pages that are mapped are the emulator's, too\n");
-        skip();
-    }
     HANDLE own = nt_open("file", RW);
     size_t before = descriptors();
     for (int way = 0; way < 6; way++) {

@@ -25,13 +25,14 @@ static struct {
     int stores;
     int write_backs;
     int fences;
+    size_t durable_bytes; /* on their way, by either */
 } cpu;
 
 static void count_write_back(const void *address, size_t size_bytes)
 {
     (void)address;
-    (void)size_bytes;
     cpu.write_backs++;
+    cpu.durable_bytes += size_bytes;
 }
 
 static void count_write_back_ranges(const NV_MEMORY_RANGE *ranges, size_t count)
@@ -49,12 +50,14 @@ static void count_copy(void *destination, const void *source, size_t size_bytes)
 {
     memmove(destination, source, size_bytes);
     cpu.stores++;
+    cpu.durable_bytes += size_bytes;
 }
 
 static void count_fill(void *destination, uint8_t value, size_t size_bytes)
 {
     memset(destination, value, size_bytes);
     cpu.stores++;
+    cpu.durable_bytes += size_bytes;
 }
 
 static const struct nv_cpu counting = {.name = "counting",
@@ -133,6 +136,7 @@ static void on_cpu_cache(void **state)
         begin(&nv_engine_cpu_cache);
         store(row, is_fill);
         assert_int_equal(cpu.stores, effect != NV_STORE);
+        assert_int_equal(cpu.durable_bytes, effect != NV_STORE ? 10 : 0);
         assert_int_equal(cpu.fences, effect == NV_DRAIN);
         end();
     }
@@ -192,6 +196,51 @@ static void flushes(void **state)
         }
 }
 
+/* A write or a fill of 10 bytes by the public functions, and what it led to; then a drain, and what is left for it. */
+static void expect_of_call(PVOID token, NVRTL_DOMAIN domain, size_t row, int is_fill)
+{
+    enum nv_effect effect = effect_of(row, is_fill);
+    bool fences = domain == NvrtlDomainCpuCache || domain == NvrtlDomainMemory;
+    memset(&cpu, 0, sizeof(cpu));
+    system_now.syncs = 0;
+    assert_status(is_fill ? RtlFillNonVolatileMemory(token, map.base + 5, 10, 'f', rows[row].flags)
+                          : RtlWriteNonVolatileMemory(token, map.base + 5, "0123456789", 10, rows[row].flags),
+                  STATUS_SUCCESS);
+    assert_memory_equal(map.base + 5, is_fill ? "ffffffffff" : "0123456789", 10);
+    assert_int_equal(cpu.durable_bytes, domain == NvrtlDomainCpuCache && effect != NV_STORE ? 10 : 0);
+    assert_int_equal(system_now.syncs, domain == NvrtlDomainPageCache && effect == NV_DRAIN);
+    if (effect != NV_DRAIN)
+        assert_int_equal(cpu.fences, 0);
+    else if (fences)
+        assert_true(cpu.fences >= 1);
+    assert_status(RtlDrainNonVolatileFlush(token), STATUS_SUCCESS);
+    assert_int_equal(system_now.syncs, domain == NvrtlDomainPageCache && effect != NV_STORE);
+    if (fences)
+        assert_true(cpu.fences >= 1);
+}
+
+static void by_public_functions(void **state)
+{
+    (void)state;
+    for (int domain = NvrtlDomainVolatile; domain <= NvrtlDomainMemory; domain++) {
+        const struct fake_file environment[] = {{"NVRTL_DOMAIN", NvrtlDomainName((NVRTL_DOMAIN)domain)}, {NULL, NULL}};
+        const struct nv_cpu *before = nv_cpu;
+        PVOID token;
+        system_begin();
+        system_now.environment = environment;
+        nv_cpu = &counting;
+        assert_status(RtlGetNonVolatileToken(map.base, map.size_bytes, &token), STATUS_SUCCESS);
+        FOR_EACH_ROW
+        {
+            expect_of_call(token, (NVRTL_DOMAIN)domain, row, is_fill);
+            expect_of_call(DEFAULT_TOKEN, (NVRTL_DOMAIN)domain, row, is_fill);
+        }
+        assert_status(RtlFreeNonVolatileToken(token), STATUS_SUCCESS);
+        nv_cpu = before;
+        system_end();
+    }
+}
+
 /* One msync from the first flushed page to the last, as nobody has a descriptor of the file. */
 static void one_msync_for_all(void **state)
 {
@@ -212,8 +261,9 @@ static void one_msync_for_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(on_page_cache), cmocka_unit_test(on_cpu_cache), cmocka_unit_test(on_memory),
-        cmocka_unit_test(on_volatile),   cmocka_unit_test(flushes),      cmocka_unit_test(one_msync_for_all),
+        cmocka_unit_test(on_page_cache),       cmocka_unit_test(on_cpu_cache), cmocka_unit_test(on_memory),
+        cmocka_unit_test(on_volatile),         cmocka_unit_test(flushes),      cmocka_unit_test(one_msync_for_all),
+        cmocka_unit_test(by_public_functions),
     };
     map = file_map_make(NULL, 64 * PAGE);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
