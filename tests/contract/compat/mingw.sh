@@ -25,3 +25,5 @@ check block_writer.c
 check log_driver.c
 check layout.c
 check layout.c -DLAYOUT_DRIVER
+check ../file/layout.c
+check ../file/layout.c -DLAYOUT_DRIVER
