@@ -185,6 +185,21 @@ static int add_syncs(struct timeline *timeline)
     return status;
 }
 
+/* How many there were; each counts for all of its kinds. */
+static uint64_t add_calls_of(const struct nv_activity_span *from, struct nv_report_span *to)
+{
+    uint64_t sum = 0;
+
+    for (unsigned kinds = 1; kinds < 1 << NV_ACTIVITY_KINDS; kinds++) {
+        uint64_t calls = atomic_load(&from->calls[kinds]);
+
+        sum += calls;
+        for (unsigned kind = 0; kind < NV_ACTIVITY_KINDS; kind++)
+            to->counts[kind] += kinds >> kind & 1 ? calls : 0;
+    }
+    return sum;
+}
+
 static void add_spans(struct timeline *timeline)
 {
     const struct nv_activity *both[] = {&timeline->supervisor->ledger->activity,
@@ -196,10 +211,7 @@ static void add_spans(struct timeline *timeline)
 
         for (size_t k = 0; k < 2; k++) {
             span.bytes += atomic_load(&both[k]->spans[i].bytes);
-            for (unsigned kind = 0; kind < NV_ACTIVITY_KINDS; kind++) {
-                span.counts[kind] += atomic_load(&both[k]->spans[i].counts[kind]);
-                any |= span.counts[kind];
-            }
+            any += add_calls_of(&both[k]->spans[i], &span);
         }
         if (any)
             nv_timeline_span(timeline->report, &span);

@@ -32,7 +32,7 @@ struct nv_activity_event {
 };
 
 struct nv_activity_span {
-    _Atomic uint64_t counts[NV_ACTIVITY_KINDS];
+    _Atomic uint64_t calls[1 << NV_ACTIVITY_KINDS]; /* of these kinds: the number is that of an event's `kinds` */
     _Atomic uint64_t bytes;
 };
 
@@ -80,9 +80,7 @@ static inline void nv_activity_count(struct nv_activity *activity, uint64_t at_n
 {
     struct nv_activity_span *span = &activity->spans[nv_activity_span(at_ns)];
 
-    for (unsigned kind = 0; kind < NV_ACTIVITY_KINDS; kind++)
-        if ((kinds >> kind & 1) != 0)
-            atomic_fetch_add_explicit(&span->counts[kind], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&span->calls[kinds], 1, memory_order_relaxed);
     if (bytes != 0)
         atomic_fetch_add_explicit(&span->bytes, bytes, memory_order_relaxed);
 }
