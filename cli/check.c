@@ -267,15 +267,13 @@ static FILE *output_stream(struct check *check)
 
 static bool write_format(const struct check *check, const struct nv_report *report, FILE *out)
 {
+    static bool (*const writers[])(const struct nv_report *report, FILE *out) = {
+        [FORMAT_JSON] = nv_report_json, [FORMAT_SARIF] = nv_report_sarif, [FORMAT_HTML] = nv_report_html};
     if (check->generate)
         nv_suppressions_generate(report, check->format == FORMAT_TEXT ? out : stderr);
-    if (check->format == FORMAT_JSON)
-        return nv_report_json(report, out);
-    if (check->format == FORMAT_SARIF)
-        return nv_report_sarif(report, out);
-    if (check->format == FORMAT_HTML)
-        return nv_report_html(report, out);
-    return nv_report_text(report, out, !check->output && colour_wanted());
+    if (check->format == FORMAT_TEXT)
+        return nv_report_text(report, out, !check->output && colour_wanted());
+    return writers[check->format](report, out);
 }
 
 /* 0, or the exit status. */

@@ -8,6 +8,7 @@
 #include "tests/verified/compare.h"
 #include "tests/verified/follow.h"
 #include "tests/verified/options.h"
+#include "tests/verified/report.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -174,6 +175,7 @@ static void run(const struct session_options *options, const struct found *found
         compare_durable(&model, session.files);
     }
     follow_end(&session, &model);
+    report_check(session.report);
     session_remove(&session);
 }
 

@@ -9,6 +9,7 @@
 #include "tests/verified/follow.h"
 #include "tests/verified/generate.h"
 #include "tests/verified/options.h"
+#include "tests/verified/report.h"
 
 #include <stdio.h>
 
@@ -51,6 +52,7 @@ static void run(const struct options *options, struct session_options *how, uint
             compare_durable(&model, session.files);
     }
     follow_end(&session, &model);
+    report_check(session.report);
     session_remove(&session);
 }
 

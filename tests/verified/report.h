@@ -12,4 +12,10 @@ size_t report_read(const char *path, struct model_finding *findings);
 /* Whether the report says that something could not be seen. */
 bool report_not_seen(const char *path);
 
+/*
+ * The report follows docs/findings.schema.json, or the test fails. The first is looked at, and of the others every
+ * hundredth.
+ */
+void report_check(const char *path);
+
 #endif
