@@ -67,7 +67,8 @@ static bool is_keepers_own(int error)
 
 /*
  * Page by page. Where that does not work the hull does, and after a failure, too: each open file is told of a lost page
- * once, and the mapping's has to be told before the failure can be forgotten.
+ * once, and the mapping's has to be told before the failure can be forgotten. So has the keeper's, again: it stopped at
+ * the first page, and others may have been lost since.
  */
 static void sync_scattered(struct nv_pages_sync *first, struct nv_os_range hull)
 {
@@ -78,7 +79,10 @@ static void sync_scattered(struct nv_pages_sync *first, struct nv_os_range hull)
         return;
     }
     sync_range(&first->sync, hull);
-    if (is_keepers_own(error) || first->sync.lost)
+    if (is_keepers_own(error))
+        return;
+    (void)nv_os->write_pages(first->keeper, &first->written);
+    if (first->sync.lost)
         return;
     first->sync.status = nv_os_status(error);
     first->sync.lost = true;
