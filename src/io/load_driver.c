@@ -118,10 +118,19 @@ static void remove_listeners(PDRIVER_OBJECT driver, PDRIVER_FS_NOTIFICATION rout
     pthread_mutex_unlock(&lock);
 }
 
+/* Volumes that nobody has attached to yet are to be found, too. */
+static bool show_volumes(void)
+{
+    for (struct nv_volume *volume = nv_volume_next(NULL); volume; volume = nv_volume_next(volume))
+        if (!nv_stack_base(volume))
+            return false;
+    return true;
+}
+
 NTSTATUS IoRegisterFsRegistrationChange(PDRIVER_OBJECT DriverObject, PDRIVER_FS_NOTIFICATION DriverNotificationRoutine)
 {
     struct nv_device *control = nv_stack_control_device();
-    if (!control)
+    if (!control || !show_volumes())
         return STATUS_INSUFFICIENT_RESOURCES;
     NTSTATUS status = add_listener(DriverObject, DriverNotificationRoutine);
     if (!NT_SUCCESS(status))
