@@ -26,7 +26,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SUITES = {'unit', 'contract'}
 FOLDERS = ('tests/unit', 'tests/contract')
-# The file plane has no code of a CPU, and asks for what qemu-user lacks: pwritev2, MAP_FIXED_NOREPLACE, flags of statfs.
+# The file plane has no code of a CPU, and asks for what qemu-user lacks: pwritev2, MAP_FIXED_NOREPLACE, and more.
 FILE_PLANE = ('io-', 'file-')
 LIBRARY = 'src/libnvrtl.a'
 TIMEOUT_SECONDS = 300
