@@ -15,8 +15,8 @@ static const struct {
     int count_min;
     const char *usage;
 } commands[] = {
-    {"write", command_write, 4, "WAY KIND FILE GROUPS [RECORDER]"},
-    {"verify", command_verify, 2, "FILE GROUPS"},
+    {"write", command_write, 5, "WAY KIND FILE GROUPS PAGES [RECORDER]"},
+    {"verify", command_verify, 3, "FILE GROUPS PAGES"},
     {"domain", command_domain, 2, "FILE sync|plain"},
     {"failing", command_failing, 5, "WAY FILE IMAGE STATUS BREAK [MEND]"},
     {"told-once", command_told_once, 3, "FILE IMAGE BREAK"},

@@ -25,7 +25,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define REGION_BYTES (2 * PAGE)
+#define REGION_BYTES (40 * PAGE)
+#define FAR (REGION_BYTES - PAGE) /* of two pages that are written: too far for one msync to write what is between */
 #define TEXT_BYTES 8
 #define SHUTDOWN 0x8004587Du /* of ext4 and XFS */
 #define WITHOUT_LOG 2u
@@ -38,10 +39,11 @@ struct disk {
 static struct disk disk_below(const struct region *region, const char *image)
 {
     struct disk disk = {.image = open(image, O_RDONLY | O_DIRECT | O_CLOEXEC)};
-    int block = 0, block_bytes = 0;
+    int block = 0, last = FAR / PAGE, block_bytes = 0;
     char number[32];
     must(disk.image >= 0, image);
     must(ioctl(region->descriptor, FIBMAP, &block) == 0 && block != 0, "FIBMAP");
+    must(ioctl(region->descriptor, FIBMAP, &last) == 0 && last == block + (int)(FAR / PAGE), "blocks in a row");
     must(ioctl(region->descriptor, FIGETBSZ, &block_bytes) == 0 && block_bytes == (int)PAGE, "blocks of a page");
     disk.at = (off_t)block * block_bytes;
     snprintf(number, sizeof number, "%d", block);
@@ -53,17 +55,17 @@ static bool disk_holds(const struct disk *disk, const char *text)
 {
     static _Alignas(PAGE) char found[REGION_BYTES];
     return pread(disk->image, found, sizeof found, disk->at) == (ssize_t)sizeof found &&
-           strncmp(found, text, TEXT_BYTES) == 0 && strncmp(found + PAGE, text, TEXT_BYTES) == 0;
+           strncmp(found, text, TEXT_BYTES) == 0 && strncmp(found + FAR, text, TEXT_BYTES) == 0;
 }
 
-/* Writes the text to both pages. What is reported durable is on the disk. */
+/* Writes the text to the first and the last page. What is reported durable is on the disk. */
 static NTSTATUS put(struct region *region, const struct way *way, const struct disk *disk, const char *text)
 {
     char whole[TEXT_BYTES] = {0};
     strncpy(whole, text, TEXT_BYTES - 1);
     NTSTATUS status = way->write(region, 0, whole, TEXT_BYTES);
     if (status == STATUS_SUCCESS)
-        status = way->write(region, PAGE, whole, TEXT_BYTES);
+        status = way->write(region, FAR, whole, TEXT_BYTES);
     if (status == STATUS_SUCCESS)
         status = way->finish(region);
     if (status == STATUS_SUCCESS && !disk_holds(disk, text)) {
@@ -112,7 +114,7 @@ static void expect_all_to_fail(struct region *region, const struct disk *disk, N
     must(RtlFreeNonVolatileToken(later.token) == STATUS_SUCCESS, "free");
 }
 
-/* A file of two pages that are on the disk. */
+/* A file that is on the disk. */
 static struct disk new_file(struct region *region, const char *path, const char *image)
 {
     static const char zeros[REGION_BYTES];

@@ -10,7 +10,7 @@ from kernel import Missing
 
 # What any test may load; a few hundred kilobytes in all but XFS.
 MODULES = ['nfit', 'nd_pmem', 'dax_pmem', 'device_dax', 'virtio_pmem', 'virtio_pci', 'loop', 'dm_flakey',
-           'dm_log_writes', 'dm_thin_pool', 'crc32c_generic', 'overlay', 'xfs']
+           'dm_log_writes', 'dm_thin_pool', 'crc32c_generic', 'overlay', 'unix_diag', 'xfs']
 
 
 def host_program(name):
@@ -61,6 +61,27 @@ class Initramfs:
         folder = os.path.dirname(self.place(program))
         if folder not in self.path:
             self.path.append(folder)
+
+    def add_tree(self, folder, names=('*',)):
+        """What is in a folder of this machine under such names, in the same place, and the libraries that it needs."""
+        leave_out = shutil.ignore_patterns('__pycache__', 'test', 'idlelib', 'config-*')
+        for source in (path for name in names for path in pathlib.Path(folder).glob(name)):
+            target = self.root / source.relative_to('/')
+            if source.is_dir() and source.name not in leave_out(folder, [source.name]):
+                shutil.copytree(source, target, ignore=leave_out)
+            elif source.is_file():
+                self.add_as(str(source), source)
+            for library in target.rglob('*.so'):
+                for needed in libraries(library):
+                    self.add_as(self.place(needed), needed)
+
+    def add_python(self):
+        """Debian's own, for tests that are scripts."""
+        python = host_program('/usr/bin/python3').resolve()
+        self.add(python)
+        self.add_as('/usr/bin/python3', python)
+        self.add_tree(f'/usr/lib/{python.name}')
+        self.add_tree('/usr/lib/python3/dist-packages', ('jsonschema', 'attr*', '*pyrsistent*'))
 
     def add_modules(self, kernel):
         folder = f'/lib/modules/{kernel.modules.name}'

@@ -3,10 +3,11 @@
  * Owns the commands write and verify of rig-client: records that are acknowledged group by group, and the question
  * which groups are there. What is written tells where and when it was, so that nothing old passes for it.
  *
- *     write WAY KIND FILE GROUPS [RECORDER]
- *         KIND is how the file gets its blocks. After each group that WAY has made durable, the device-mapper device
- *         RECORDER (of the kind log-writes) is told of the mark FILE.N, without FILE's folder.
- *     verify FILE GROUPS
+ *     write WAY KIND FILE GROUPS PAGES [RECORDER]
+ *         KIND is how the file gets its blocks, and PAGES how far a group reaches (at least 4): the more, the more pages
+ *         are between its records. After each group that WAY has made durable, the device-mapper device RECORDER (of the
+ *         kind log-writes) is told of the mark FILE.N, without FILE's folder.
+ *     verify FILE GROUPS PAGES
  *         exits 0 when groups 1 to GROUPS are there, whole.
  */
 #include "client.h"
@@ -22,8 +23,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define GROUP_BYTES (4 * PAGE)
-
 /* Group 0 is the head: it says how many follow, and is written once more with each of them. */
 struct record {
     uint64_t group;
@@ -31,9 +30,14 @@ struct record {
     unsigned char text[600];
 };
 
-/* In a group: inside a page, across two, at the beginning of the last; a page between them stays as it was. */
-static const size_t offsets[] = {100, PAGE - 300, 3 * PAGE};
-#define RECORDS (sizeof offsets / sizeof *offsets)
+#define RECORDS 3
+
+/* In a group: inside a page, across two, at the beginning of the last; pages between them stay as they were. */
+static size_t offset_of(uint64_t group, size_t index, size_t group_bytes)
+{
+    const size_t offsets[RECORDS] = {100, PAGE - 300, group_bytes - PAGE};
+    return group * group_bytes + offsets[index];
+}
 
 static struct record record_make(uint64_t group, uint64_t index)
 {
@@ -62,7 +66,7 @@ static bool sparse(int file, size_t size_bytes)
 
 static bool appended(int file, size_t size_bytes)
 {
-    static const char zeros[GROUP_BYTES];
+    static const char zeros[PAGE];
     struct stat status;
     if (fstat(file, &status) != 0)
         return false;
@@ -119,12 +123,12 @@ static void mark(const char *recorder, const char *path, uint64_t group)
     must(control >= 0 && ioctl(control, DM_TARGET_MSG, &request) == 0 && close(control) == 0, "mark");
 }
 
-static NTSTATUS write_group(struct region *region, const struct way *way, uint64_t group)
+static NTSTATUS write_group(struct region *region, const struct way *way, uint64_t group, size_t group_bytes)
 {
     NTSTATUS status = STATUS_SUCCESS;
     for (size_t index = 0; index < RECORDS && status == STATUS_SUCCESS; index++) {
         struct record record = record_make(group, index);
-        status = way->write(region, group * GROUP_BYTES + offsets[index], &record, sizeof record);
+        status = way->write(region, offset_of(group, index, group_bytes), &record, sizeof record);
     }
     if (status == STATUS_SUCCESS)
         status = way->write(region, 0, &group, sizeof group);
@@ -135,17 +139,17 @@ int command_write(int count, char **arguments)
 {
     const struct way *way = way_find(arguments[0]);
     const struct kind *kind = kind_find(arguments[1]);
-    const char *path = arguments[2], *recorder = count > 4 ? arguments[4] : NULL;
+    const char *path = arguments[2], *recorder = count > 5 ? arguments[5] : NULL;
     const uint64_t groups = strtoul(arguments[3], NULL, 10);
-    const size_t size_bytes = (groups + 1) * GROUP_BYTES;
+    const size_t group_bytes = strtoul(arguments[4], NULL, 10) * PAGE, size_bytes = (groups + 1) * group_bytes;
     struct region region;
     region_open(&region, path);
     must(kind->prepare(region.descriptor, size_bytes), "prepare");
     make_name_durable(&region);
     region_map(&region, size_bytes, true);
     for (uint64_t group = 1; group <= groups; group++) {
-        must(kind->grow(region.descriptor, (group + 1) * GROUP_BYTES), "grow");
-        NTSTATUS status = write_group(&region, way, group);
+        must(kind->grow(region.descriptor, (group + 1) * group_bytes), "grow");
+        NTSTATUS status = write_group(&region, way, group, group_bytes);
         if (status != STATUS_SUCCESS) {
             printf("%s: group %lu: status 0x%08X\n", path, (unsigned long)group, (unsigned)status);
             return 1;
@@ -157,11 +161,11 @@ int command_write(int count, char **arguments)
     return 0;
 }
 
-static bool group_is_there(int file, uint64_t group)
+static bool group_is_there(int file, uint64_t group, size_t group_bytes)
 {
     for (size_t index = 0; index < RECORDS; index++) {
         struct record wanted = record_make(group, index), found;
-        off_t at = (off_t)(group * GROUP_BYTES + offsets[index]);
+        off_t at = (off_t)offset_of(group, index, group_bytes);
         if (pread(file, &found, sizeof found, at) != (ssize_t)sizeof found ||
             memcmp(&found, &wanted, sizeof found) != 0)
             return false;
@@ -172,11 +176,12 @@ static bool group_is_there(int file, uint64_t group)
 int command_verify(int count, char **arguments)
 {
     const uint64_t groups = strtoul(arguments[1], NULL, 10);
+    const size_t group_bytes = strtoul(arguments[2], NULL, 10) * PAGE;
     uint64_t there = 0, head = 0;
     int file = open(arguments[0], O_RDONLY | O_CLOEXEC);
     (void)count;
     for (uint64_t group = 1; file >= 0 && group <= groups; group++)
-        there += group_is_there(file, group);
+        there += group_is_there(file, group, group_bytes);
     if (file >= 0 && pread(file, &head, sizeof head, 0) != (ssize_t)sizeof head)
         head = 0;
     if (there == groups && head >= groups)

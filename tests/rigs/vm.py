@@ -21,7 +21,7 @@ from kernel import Kernel, Missing
 
 HERE = pathlib.Path(__file__).resolve().parent
 PASSED, SKIPPED = 33, 35  # twice what guest/init gives to leave.c, plus one
-MEMORY_MIB, PMEM_MIB = 384, 64
+PMEM_MIB = 64
 KVM_SECONDS = 10  # where KVM works, a guest needs one
 
 
@@ -31,7 +31,10 @@ def options():
     parser.add_argument('test', nargs='+', help='a file of guest/, without .sh, and its arguments')
     parser.add_argument('--with', dest='programs', nargs='+', type=pathlib.Path, default=[], help='of the build folder')
     parser.add_argument('--host', nargs='+', default=[], help='programs of this machine')
+    parser.add_argument('--tree', nargs='+', default=[], help='folders of this machine, each whole in its place')
+    parser.add_argument('--python', action='store_true', help="Debian's python, too")
     parser.add_argument('--cpu', help='to be emulated, as QEMU names it')
+    parser.add_argument('--memory', type=int, default=384, help='of the guest, MiB')
     parser.add_argument('--nvdimm', choices=['mem-ctrl', 'cpu'],
                         help='two modules of persistent memory, and what survives: memory alone, or the caches too')
     parser.add_argument('--virtio-pmem', action='store_true', help='persistent memory that the host has to sync')
@@ -50,7 +53,7 @@ def memory(chosen, folder):
         image = folder / f'pmem{number}'
         devices += ['-object', f'memory-backend-file,id=pmem{number},share=on,mem-path={image},size={PMEM_MIB}M',
                     '-device', f'{kind},memdev=pmem{number}']
-    return ['-machine', machine, '-m', f'{MEMORY_MIB}M,slots=2,maxmem=1G', *devices]
+    return ['-machine', machine, '-m', f'{chosen.memory}M,slots=2,maxmem=4G', *devices]
 
 
 def processor(chosen, kernel, folder):
@@ -66,7 +69,7 @@ def kvm_works(kernel, folder):
     if not os.access('/dev/kvm', os.R_OK | os.W_OK):
         return False
     if not known.exists():
-        archive = make_initramfs(folder / 'kvm', kernel, [], '/dev/null')
+        archive = start_initramfs(folder / 'kvm', kernel, '/dev/null').pack(folder / 'kvm/initramfs')
         status = boot(kernel, archive, ['-accel', 'kvm', '-cpu', 'host', '-m', '256M'], '', KVM_SECONDS,
                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         known.write_text('yes' if status == PASSED else 'no')
@@ -85,16 +88,28 @@ def boot(kernel, archive, arguments, line, seconds, **streams):
         return None
 
 
-def make_initramfs(folder, kernel, programs, test):
+def start_initramfs(folder, kernel, test):
+    """One that lacks nothing but what the test runs."""
     contents = Initramfs(folder / 'root', kernel.build)
-    for program in programs:
-        contents.add(program)
     contents.add_modules(kernel)
     contents.add_configuration('/etc/mke2fs.conf')
     contents.add_as('/init', HERE / 'guest/init')
     contents.add_as('/rig/leave', kernel.build / 'tests/rigs/leave')
     contents.add_as('/rig/lib.sh', HERE / 'guest/lib.sh')
     contents.add_as('/rig/test', test)
+    return contents
+
+
+def make_initramfs(chosen, folder, kernel):
+    contents = start_initramfs(folder, kernel, HERE / f'guest/{chosen.test[0]}.sh')
+    for program in chosen.programs:
+        contents.add((kernel.build / program).resolve())
+    for name in chosen.host:
+        contents.add(host_program(name))
+    for tree in chosen.tree:
+        contents.add_tree(tree)
+    if chosen.python:
+        contents.add_python()
     return contents.pack(folder / 'initramfs')
 
 
@@ -102,9 +117,7 @@ def run(chosen, folder):
     for name in ('qemu-system-x86_64', 'cpio'):
         host_program(name)
     kernel = Kernel(chosen.build.resolve())
-    programs = [(kernel.build / program).resolve() for program in chosen.programs]
-    programs += [host_program(name) for name in chosen.host]
-    archive = make_initramfs(folder, kernel, programs, HERE / f'guest/{chosen.test[0]}.sh')
+    archive = make_initramfs(chosen, folder, kernel)
     arguments = memory(chosen, folder) + processor(chosen, kernel, folder)
     if chosen.shell:
         return boot(kernel, archive, arguments, 'rig.shell', None)

@@ -44,12 +44,12 @@ dmsetup resume --noudevsync failing
 END
 }
 
-# file_becomes TARGET: when it breaks, the two blocks of the file are those of another target; then it works again.
+# file_becomes TARGET: when it breaks, the 40 blocks of the file are those of another target; then it works again.
 file_becomes() {
     becomes break <<END
 0 \$((BLOCK * 8)) linear $disk 0
-\$((BLOCK * 8)) 16 $1
-\$((BLOCK * 8 + 16)) \$(($sectors - BLOCK * 8 - 16)) linear $disk \$((BLOCK * 8 + 16))
+\$((BLOCK * 8)) 320 $1
+\$((BLOCK * 8 + 320)) \$(($sectors - BLOCK * 8 - 320)) linear $disk \$((BLOCK * 8 + 320))
 END
     becomes mend <<END
 0 $sectors linear $disk 0
@@ -132,8 +132,8 @@ journal() {
     new_file_system
     becomes break <<END
 0 \$((BLOCK * 8)) error
-\$((BLOCK * 8)) 16 linear $disk \$((BLOCK * 8))
-\$((BLOCK * 8 + 16)) \$(($sectors - BLOCK * 8 - 16)) error
+\$((BLOCK * 8)) 320 linear $disk \$((BLOCK * 8))
+\$((BLOCK * 8 + 320)) \$(($sectors - BLOCK * 8 - 320)) error
 END
     case $1 in
     file | store-file) told=$io ;;

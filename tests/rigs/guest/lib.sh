@@ -79,7 +79,7 @@ power_failure() {
 
 # survive WAY KIND DEVICE: what is written so is there after a power failure. With others, syncs of theirs would help.
 survive() {
-    rig-client write "$1" "$2" "/mnt/$2" 3
+    rig-client write "$1" "$2" "/mnt/$2" 3 64
     power_failure "$3" dax=always
-    rig-client verify "/mnt/$2" 3
+    rig-client verify "/mnt/$2" 3 64
 }

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
-# usage: log-writes ext4|xfs GROUPS WAY...
+# usage: log-writes ext4|xfs GROUPS PAGES WAY...
 #
 # What a drain has promised is on the disk. Every write of a disk is recorded while each WAY of rig-client writes files,
-# for every way in which a file gets its blocks. Then, for each acknowledgement, the disk is built as a power failure
+# for every way in which a file gets its blocks; what
+# is flushed at once is spread over PAGES. Then, for each acknowledgement, the disk is built as a power failure
 # would have left it there at the least; the file system recovers it, and holds all that was acknowledged.
 . /rig/lib.sh
-system=$1 groups=$2
-shift 2
+system=$1 groups=$2 pages=$3
+shift 3
 disk_mib=64
 
 case $system in
@@ -34,7 +35,7 @@ record() {
         kinds='written fallocated sparse extended appended'
         [ "$way" != no-drain ] || kinds=sparse
         for kind in $kinds; do
-            rig-client write "$way" "$kind" "/mnt/$way-$kind" "$groups" recorder
+            rig-client write "$way" "$kind" "/mnt/$way-$kind" "$groups" "$pages" recorder
         done
     done
     umount /mnt
@@ -51,7 +52,7 @@ holds() {
     losetup "$built" /tmp/built
     mount -t "$system" "$built" /mnt
     all=yes
-    rig-client verify "/mnt/${1%.*}" "${1##*.}" >/tmp/verified || all=no
+    rig-client verify "/mnt/${1%.*}" "${1##*.}" "$pages" >/tmp/verified || all=no
     umount /mnt
     if [ "${1##*.}" = "$groups" ]; then
         $check "$built" >/tmp/checked 2>&1 || fail "$1: the file system is damaged: $(cat /tmp/checked)"
