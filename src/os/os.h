@@ -169,8 +169,8 @@ size_t nv_os_page_bytes(void);
 NTSTATUS nv_os_status(int error);
 
 /*
- * Likewise of a failed call on an open file. EIO is said of one bad sector and of a device that is gone; but then nothing
- * else works either.
+ * Likewise of a failed call on an open file. EIO is said of one bad sector and of a device that is gone; but then
+ * nothing else works either.
  */
 NTSTATUS nv_os_file_status(int error, int descriptor);
 
