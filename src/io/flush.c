@@ -4,6 +4,7 @@
 #include "src/io/entry.h"
 #include "src/io/irql.h"
 #include "src/io/probe.h"
+#include "src/io/status_block.h"
 #include "src/io/thread.h"
 #include "src/io/volume.h"
 
@@ -35,8 +36,7 @@ static NTSTATUS flush_file(struct nv_file *file, UCHAR minor, PIO_STATUS_BLOCK i
 {
     struct nv_request request = {.major = IRP_MJ_FLUSH_BUFFERS, .minor = minor, .file = file};
     NTSTATUS status = nv_volume_send(file->volume, &request);
-    io->Status = status;
-    io->Information = request.information;
+    nv_status_block_set(io, status, request.information);
     return status;
 }
 

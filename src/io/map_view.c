@@ -15,6 +15,7 @@
 
 #define GRANULARITY ((uintptr_t)0x10000)
 #define ZERO_BITS_MAX 21
+#define ATTEMPTS 1000 /* to find an address before another thread does */
 
 /* The view that is asked for. */
 struct wish {
@@ -47,57 +48,62 @@ static NTSTATUS status_of(int error, uintptr_t base)
     }
 }
 
-/* On persistent memory a mapping that may be written is made so that its stores need no system call to be durable. */
-static intptr_t map(const struct nv_section *section, const struct nv_protection *protection, uintptr_t base, int fixed,
-                    uint64_t offset, size_t size_bytes)
-{
-    int kind = protection->rights & NV_PAGE_COPY ? MAP_PRIVATE : MAP_SHARED;
-    if (protection->rights & NV_PAGE_WRITE) {
-        intptr_t start = nv_os->map(base, size_bytes, protection->memory, MAP_SHARED_VALIDATE | MAP_SYNC | fixed,
-                                    section->descriptor, offset);
-        if (start != -EOPNOTSUPP && start != -EINVAL)
-            return start;
-    }
-    return nv_os->map(base, size_bytes, protection->memory, kind | fixed, section->descriptor, offset);
-}
-
 static bool is_error(intptr_t start)
 {
     return start < 0 && start > -4096;
 }
 
-/* Address space first, more than is needed; then the view, where a boundary of 64 KiB lies in it. */
-static intptr_t map_aligned(const struct nv_section *section, const struct nv_protection *protection, uint64_t offset,
-                            size_t size_bytes)
+/*
+ * At the address or nowhere. Never with MAP_FIXED: what it finds it has unmapped when the file refuses, and then another
+ * thread may be faster. Kernels before 4.17 take the address for a hint.
+ */
+static intptr_t map_with(const struct nv_section *section, int memory, int flags, uintptr_t base, uint64_t offset,
+                         size_t size_bytes)
 {
-    size_t spare_bytes = GRANULARITY - nv_os_page_bytes();
-    intptr_t reserved =
-        nv_os->map(0, size_bytes + spare_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (is_error(reserved))
-        return reserved;
-    uintptr_t end = (uintptr_t)reserved + size_bytes + spare_bytes;
-    uintptr_t base = ((uintptr_t)reserved + GRANULARITY - 1) & ~(GRANULARITY - 1);
-    intptr_t start = map(section, protection, base, MAP_FIXED, offset, size_bytes);
-    if (is_error(start)) {
-        (void)nv_os->unmap((uintptr_t)reserved, end - (uintptr_t)reserved);
-        return start;
-    }
-    if (base > (uintptr_t)reserved)
-        (void)nv_os->unmap((uintptr_t)reserved, base - (uintptr_t)reserved);
-    if (base + size_bytes < end)
-        (void)nv_os->unmap(base + size_bytes, end - base - size_bytes);
-    return start;
-}
-
-/* At the address or nowhere: kernels before 4.17 take it for a hint. */
-static intptr_t map_at(const struct nv_section *section, const struct nv_protection *protection, uintptr_t base,
-                       uint64_t offset, size_t size_bytes)
-{
-    intptr_t start = map(section, protection, base, MAP_FIXED_NOREPLACE, offset, size_bytes);
+    intptr_t start = nv_os->map(base, size_bytes, memory, flags | MAP_FIXED_NOREPLACE, section->descriptor, offset);
     if (is_error(start) || (uintptr_t)start == base)
         return start;
     (void)nv_os->unmap((uintptr_t)start, size_bytes);
     return -EEXIST;
+}
+
+/* On persistent memory a mapping that may be written is made so that its stores need no system call to be durable. */
+static intptr_t map_at(const struct nv_section *section, const struct nv_protection *protection, uintptr_t base,
+                       uint64_t offset, size_t size_bytes)
+{
+    int kind = protection->rights & NV_PAGE_COPY ? MAP_PRIVATE : MAP_SHARED;
+    if (protection->rights & NV_PAGE_WRITE) {
+        intptr_t start =
+            map_with(section, protection->memory, MAP_SHARED_VALIDATE | MAP_SYNC, base, offset, size_bytes);
+        if (start != -EOPNOTSUPP && start != -EINVAL)
+            return start;
+    }
+    return map_with(section, protection->memory, kind, base, offset, size_bytes);
+}
+
+/* An address where so many bytes are free, now: at a boundary of 64 KiB. Or a negative errno. */
+static intptr_t find_address(size_t size_bytes)
+{
+    size_t roomy_bytes = size_bytes + GRANULARITY - nv_os_page_bytes();
+    intptr_t room = nv_os->map(0, roomy_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (is_error(room))
+        return room;
+    (void)nv_os->unmap((uintptr_t)room, roomy_bytes);
+    return (intptr_t)(((uintptr_t)room + GRANULARITY - 1) & ~(GRANULARITY - 1));
+}
+
+/* Again, as long as other threads take what was found. */
+static intptr_t map_anywhere(const struct nv_section *section, const struct nv_protection *protection, uint64_t offset,
+                             size_t size_bytes)
+{
+    intptr_t start = -EEXIST;
+    for (int i = 0; i < ATTEMPTS && start == -EEXIST; i++) {
+        intptr_t base = find_address(size_bytes);
+        if (is_error(base))
+            return base;
+        start = map_at(section, protection, (uintptr_t)base, offset, size_bytes);
+    }
+    return start;
 }
 
 /* How many bytes the view has, in whole pages. */
@@ -126,7 +132,7 @@ static NTSTATUS map_section(struct nv_section *section, const struct wish *wish)
     if (!NT_SUCCESS(status))
         return status;
     intptr_t start = base ? map_at(section, wish->protection, base, offset, size_bytes)
-                          : map_aligned(section, wish->protection, offset, size_bytes);
+                          : map_anywhere(section, wish->protection, offset, size_bytes);
     if (is_error(start))
         return status_of((int)start, base);
     struct nv_view view = {

@@ -4,6 +4,7 @@
  */
 #include "src/io/file.h"
 #include "src/io/probe.h"
+#include "src/io/status_block.h"
 #include "src/io/thread.h"
 #include "src/io/volume.h"
 
@@ -108,8 +109,7 @@ static NTSTATUS move_bytes(const struct transfer *transfer, struct nv_file *file
     status = send(file, &request);
     if (status == STATUS_ACCESS_VIOLATION || status == STATUS_INVALID_USER_BUFFER)
         return status; /* the buffer: as if it had been probed */
-    transfer->io->Status = status;
-    transfer->io->Information = request.information;
+    nv_status_block_set(transfer->io, status, request.information);
     return status;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "src/io/probe.h"
 #include "src/io/process.h"
+#include "src/io/status_block.h"
 #include "src/io/thread.h"
 #include "src/io/view.h"
 #include "src/os/os.h"
@@ -46,7 +47,7 @@ static NTSTATUS flush_view(const struct nv_view *view, PVOID *base, SIZE_T *size
         return STATUS_NOT_MAPPED_VIEW;
     *base = (PVOID)range.start;
     *size_bytes = range.end - range.start;
-    *io = (IO_STATUS_BLOCK){.Status = status};
+    nv_status_block_set(io, status, 0);
     return status;
 }
 

@@ -484,12 +484,11 @@ static void unmapped_without_asking(void **state)
 
 /* -- any call of the system that fails -- */
 
-static NTSTATUS make_and_map(HANDLE handle, LONGLONG size_bytes, bool chosen)
+static NTSTATUS make_and_map(HANDLE handle, LONGLONG size_bytes, char *base)
 {
     HANDLE section;
     LARGE_INTEGER size = {.QuadPart = size_bytes};
     SIZE_T view_bytes = 0;
-    char *base = chosen ? (char *)0x500000000000 : NULL;
     NTSTATUS status = NtCreateSection(&section, SECTION_ALL_ACCESS, NULL, &size, PAGE_READWRITE, SEC_COMMIT, handle);
     if (status != STATUS_SUCCESS)
         return status;
@@ -509,6 +508,10 @@ static void nth_call_fails(void **state)
     (void)state;
     HANDLE own = nt_open("file", RW);
     size_t before = descriptors();
+    HANDLE section = section_of(own, 0, PAGE_READWRITE);
+    char *hole = mapped(section, 0, 0, PAGE_READWRITE);
+    assert_status(unmap(hole), STATUS_SUCCESS);
+    NtClose(section);
     for (int way = 0; way < 6; way++) {
         bool completed = false;
         for (long nth = 1; !completed; nth++) {
@@ -516,7 +519,7 @@ static void nth_call_fails(void **state)
             system_begin();
             system_now.fail_at = nth;
             system_now.for_good = way % 2;
-            NTSTATUS status = make_and_map(way / 2 == 0 ? own : NULL, (LONGLONG)SIZE, way / 2 == 2);
+            NTSTATUS status = make_and_map(way / 2 == 0 ? own : NULL, (LONGLONG)SIZE, way / 2 == 2 ? hole : NULL);
             completed = system_now.failed == 0;
             system_end();
             assert_true(!completed || status == STATUS_SUCCESS);
