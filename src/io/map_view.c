@@ -55,19 +55,22 @@ static bool is_error(intptr_t start)
 
 /*
  * At the address or nowhere. Never with MAP_FIXED: what it finds it has unmapped when the file refuses, and then another
- * thread may be faster. Kernels before 4.17 take the address for a hint.
+ * thread may be faster. Where the address counts as a hint only, the mapping may lie elsewhere.
  */
 static intptr_t map_with(const struct nv_section *section, int memory, int flags, uintptr_t base, uint64_t offset,
                          size_t size_bytes)
 {
-    intptr_t start = nv_os->map(base, size_bytes, memory, flags | MAP_FIXED_NOREPLACE, section->descriptor, offset);
+    intptr_t start = nv_os->map(base, size_bytes, memory, flags, section->descriptor, offset);
     if (is_error(start) || (uintptr_t)start == base)
         return start;
     (void)nv_os->unmap((uintptr_t)start, size_bytes);
     return -EEXIST;
 }
 
-/* On persistent memory a mapping that may be written is made so that its stores need no system call to be durable. */
+/*
+ * On persistent memory a mapping that may be written is made so that its stores need no system call to be durable:
+ * MAP_SYNC, which Linux does not take together with MAP_FIXED_NOREPLACE.
+ */
 static intptr_t map_at(const struct nv_section *section, const struct nv_protection *protection, uintptr_t base,
                        uint64_t offset, size_t size_bytes)
 {
@@ -78,7 +81,7 @@ static intptr_t map_at(const struct nv_section *section, const struct nv_protect
         if (start != -EOPNOTSUPP && start != -EINVAL)
             return start;
     }
-    return map_with(section, protection->memory, kind, base, offset, size_bytes);
+    return map_with(section, protection->memory, kind | MAP_FIXED_NOREPLACE, base, offset, size_bytes);
 }
 
 /* An address where so many bytes are free, now: at a boundary of 64 KiB. Or a negative errno. */

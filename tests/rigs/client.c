@@ -17,7 +17,7 @@ static const struct {
 } commands[] = {
     {"write", command_write, 5, "WAY KIND FILE GROUPS PAGES [RECORDER]"},
     {"verify", command_verify, 3, "FILE GROUPS PAGES"},
-    {"domain", command_domain, 2, "FILE sync|plain"},
+    {"domain", command_domain, 2, "FILE sync|plain|view"},
     {"failing", command_failing, 5, "WAY FILE IMAGE STATUS BREAK [MEND]"},
     {"told-once", command_told_once, 3, "FILE IMAGE BREAK"},
     {"shutdown", command_shutdown, 1, "FOLDER"},

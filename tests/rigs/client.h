@@ -50,6 +50,7 @@ void must(bool well, const char *what);
 /* Opens (or makes) the file; region_map maps it and takes a token: with MAP_SYNC where the file has that. */
 void region_open(struct region *region, const char *path);
 void region_map(struct region *region, size_t size_bytes, bool synchronous);
+void region_map_view(struct region *region); /* besides: of a section, with a token of its own */
 void region_close(struct region *region);
 
 /* The commands. Arguments begin behind the command's name; the result is the exit status. */

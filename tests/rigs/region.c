@@ -144,7 +144,7 @@ static NTSTATUS store(struct region *region, size_t offset, const void *data, si
 }
 
 /* A section as large as the mapping is to be: the file has that size then. */
-static void map_view(struct region *region)
+void region_map_view(struct region *region)
 {
     HANDLE section;
     LARGE_INTEGER size = {.QuadPart = (LONGLONG)region->size_bytes};
@@ -164,7 +164,7 @@ static void map_view(struct region *region)
 static NTSTATUS view_write(struct region *region, size_t offset, const void *data, size_t size_bytes)
 {
     if (!region->view)
-        map_view(region);
+        region_map_view(region);
     memcpy(region->view + offset, data, size_bytes);
     return STATUS_SUCCESS;
 }

@@ -26,7 +26,7 @@ says() {
     cmp -s /tmp/said /tmp/wanted || fail "of $1, nvrtl says: $(cat /tmp/said)"
 }
 
-# maps FILE sync|plain DOMAIN WRITE-BACK: what a token of that mapping is told.
+# maps FILE sync|plain|view DOMAIN WRITE-BACK: what a token of that mapping is told.
 maps() {
     said=$(rig-client domain "$1" "$2")
     [ "$said" = "$2 $3 $4" ] || fail "$1, mapped $2: $said"
@@ -37,6 +37,7 @@ head -c 8192 /dev/zero >/mnt/file
 says /mnt/file $domain "DAX, mapped with MAP_SYNC; $why" $write_back
 maps /mnt/file sync $domain $write_back
 maps /mnt/file plain page-cache msync
+maps /mnt/file view $domain $write_back
 head -c 8192 /dev/zero >/tmp/file
 says /tmp/file volatile 'tmpfs: it lives in memory' none
 
@@ -62,7 +63,9 @@ cd /
 
 # New blocks, and a new size, are durable when the bytes are.
 for kind in fallocated sparse extended appended; do
-    survive flush $kind /dev/pmem0 || fail "of $kind, something is lost"
+    for way in flush view-token file; do
+        survive $way $kind /dev/pmem0 || fail "of $kind, by $way, something is lost"
+    done
 done
 umount /mnt
 mount -t ext4 -o dax=never /dev/pmem0 /mnt
