@@ -16,6 +16,8 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of how devices hang together, and of their drivers' lists */
 
+static struct nv_device *devices; /* all of them */
+
 /* -- references and holds -- */
 
 void nv_device_reference(struct nv_device *device)
@@ -23,10 +25,21 @@ void nv_device_reference(struct nv_device *device)
     atomic_fetch_add(&device->references, 1);
 }
 
+static void take_out(struct nv_device *device)
+{
+    pthread_mutex_lock(&lock);
+    struct nv_device **link = &devices;
+    while (*link != device)
+        link = &(*link)->next;
+    *link = device->next;
+    pthread_mutex_unlock(&lock);
+}
+
 void nv_device_release(struct nv_device *device)
 {
     while (device && atomic_fetch_sub(&device->references, 1) == 1) {
         struct nv_device *lower = device->lower;
+        take_out(device);
         nv_driver_release(nv_driver_of(device->shown.DriverObject));
         free(device);
         device = lower;
@@ -119,6 +132,8 @@ static void add_to_driver(struct nv_device *device)
     pthread_mutex_lock(&lock);
     device->shown.NextDevice = driver->DeviceObject;
     driver->DeviceObject = &device->shown;
+    device->next = devices;
+    devices = device;
     pthread_mutex_unlock(&lock);
 }
 
@@ -341,4 +356,19 @@ NTSTATUS IoEnumerateDeviceObjectList(PDRIVER_OBJECT DriverObject, PDEVICE_OBJECT
             *DeviceObjectList++ = referenced(nv_device_of(device));
     pthread_mutex_unlock(&lock);
     return count <= room ? STATUS_SUCCESS : STATUS_BUFFER_TOO_SMALL;
+}
+
+/* -- fork -- */
+
+void nv_device_before_fork(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+/* A thread that forks inside a driver may hold any of them: then all stay as they are. */
+void nv_device_after_fork(bool in_child)
+{
+    for (struct nv_device *device = devices; in_child && !nv_io_thread.requests && device; device = device->next)
+        atomic_store(&device->holds, 0);
+    pthread_mutex_unlock(&lock);
 }

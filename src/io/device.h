@@ -30,6 +30,7 @@ struct nv_driver {
 
 struct nv_device {
     DEVICE_OBJECT shown;
+    struct nv_device *next;   /* of all of them */
     struct nv_volume *volume; /* whose stack it is in; NULL: none */
     struct nv_device *lower;  /* what it is attached to, or was: with a reference */
     _Atomic uint32_t references;
@@ -57,6 +58,13 @@ void nv_device_reference(struct nv_device *device);
 void nv_device_release(struct nv_device *device);
 
 bool nv_device_has_upper(struct nv_device *device);
+
+void nv_drivers_before_fork(void);
+void nv_drivers_after_fork(void);
+
+/* Around fork(). The child waits for no request that another thread had in the parent. */
+void nv_device_before_fork(void);
+void nv_device_after_fork(bool in_child);
 
 /* Detaches and deletes what devices the driver left. */
 void nv_device_remove_all(struct nv_driver *driver);

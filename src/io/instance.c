@@ -304,3 +304,8 @@ NTSTATUS FltGetFilterFromInstance(PFLT_INSTANCE Instance, PFLT_FILTER *RetFilter
     *RetFilter = Instance->filter;
     return STATUS_SUCCESS;
 }
+
+void nv_instances_after_fork(void)
+{
+    pthread_cond_init(&set_up, NULL);
+}

@@ -285,3 +285,15 @@ NTSTATUS NvrtlUnloadDriver(PDRIVER_OBJECT DriverObject)
     nv_driver_release(driver);
     return STATUS_SUCCESS;
 }
+
+/* -- fork -- */
+
+void nv_drivers_before_fork(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+void nv_drivers_after_fork(void)
+{
+    pthread_mutex_unlock(&lock);
+}

@@ -113,6 +113,11 @@ void nv_contexts_end(PFLT_INSTANCE instance);
 /* The filter is gone: so are the contexts that it attached to volumes. */
 void nv_contexts_end_of_filter(PFLT_FILTER filter);
 
+/* Around fork(). The child waits for no request, and no instance being set up, of another thread. */
+void nv_minifilters_before_fork(void);
+void nv_minifilters_after_fork(bool in_child);
+void nv_instances_after_fork(void); /* in the child */
+
 /* Negative, 0, positive: the altitudes as decimal numbers. */
 int nv_altitude_compare(PCUNICODE_STRING one, PCUNICODE_STRING other);
 bool nv_altitude_is_valid(PCUNICODE_STRING altitude);

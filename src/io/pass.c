@@ -265,3 +265,49 @@ BOOLEAN FltIsOperationSynchronous(PFLT_CALLBACK_DATA CallbackData)
     (void)CallbackData;
     return TRUE;
 }
+
+/* -- fork -- */
+
+void nv_minifilters_before_fork(void)
+{
+    pthread_mutex_lock(&nv_minifilters_lock);
+}
+
+/* Requests of other threads are nobody's in the child. Theirs are on stacks that are there, so the list can be read. */
+static void forget_passes(struct nv_volume *volume)
+{
+    struct nv_pass *pass = volume->passes;
+    struct nv_pass **link = &volume->passes;
+    struct nv_pass *earlier = NULL;
+    for (; pass; pass = pass->later) {
+        if (pass->data.Thread != PsGetCurrentThread())
+            continue;
+        pass->earlier = earlier;
+        *link = earlier = pass;
+        link = &pass->later;
+    }
+    *link = NULL;
+}
+
+static void forget_instances(struct nv_volume *volume)
+{
+    for (PFLT_INSTANCE instance = volume->instances; instance; instance = instance->next)
+        if (instance->born == NV_NEVER && !instance->leaving) {
+            instance->leaving = true;
+            instance->gone = 0;
+        }
+}
+
+void nv_minifilters_after_fork(bool in_child)
+{
+    for (struct nv_volume *volume = nv_volume_next(NULL); in_child && volume; volume = nv_volume_next(volume)) {
+        forget_passes(volume);
+        forget_instances(volume);
+    }
+    if (in_child) {
+        waiters = 0;
+        pthread_cond_init(&ended, NULL);
+        nv_instances_after_fork();
+    }
+    pthread_mutex_unlock(&nv_minifilters_lock);
+}

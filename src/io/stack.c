@@ -215,16 +215,16 @@ NTSTATUS nv_stack_serve(struct nv_request *request)
 
 /* -- volumes -- */
 
-static pthread_mutex_t serve_lock = PTHREAD_MUTEX_INITIALIZER; /* taken last */
+static pthread_mutex_t attachments_lock = PTHREAD_MUTEX_INITIALIZER; /* taken last */
 
 static void count(struct nv_volume *volume, int more)
 {
-    pthread_mutex_lock(&serve_lock);
+    pthread_mutex_lock(&attachments_lock);
     volume->attached = (uint32_t)((int)volume->attached + more);
     if (!volume->refused)
         atomic_store_explicit(&volume->serve, volume->attached ? nv_stack_serve : nv_driver_serve,
                               memory_order_release);
-    pthread_mutex_unlock(&serve_lock);
+    pthread_mutex_unlock(&attachments_lock);
 }
 
 void nv_stack_attached(struct nv_volume *volume)
@@ -280,10 +280,10 @@ static NTSTATUS refuse(struct nv_request *request)
 
 static void refuse_all(struct nv_volume *volume)
 {
-    pthread_mutex_lock(&serve_lock);
+    pthread_mutex_lock(&attachments_lock);
     volume->refused = true;
     atomic_store_explicit(&volume->serve, refuse, memory_order_release);
-    pthread_mutex_unlock(&serve_lock);
+    pthread_mutex_unlock(&attachments_lock);
 }
 
 /* What legacy filters make of it is not asked: a volume that is there is mounted. */
@@ -299,4 +299,26 @@ NTSTATUS nv_stack_mount(struct nv_volume *volume)
     if (NT_SUCCESS(status) && is_watched() && send_mount(volume) == STATUS_INSUFFICIENT_RESOURCES)
         status = STATUS_INSUFFICIENT_RESOURCES;
     return status;
+}
+
+/* -- fork -- */
+
+void nv_stack_before_fork(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+void nv_stack_after_fork(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+void nv_attachments_before_fork(void)
+{
+    pthread_mutex_lock(&attachments_lock);
+}
+
+void nv_attachments_after_fork(void)
+{
+    pthread_mutex_unlock(&attachments_lock);
 }

@@ -16,6 +16,12 @@ struct nv_device *nv_stack_base(struct nv_volume *volume);
 void nv_stack_attached(struct nv_volume *volume);
 void nv_stack_detached(struct nv_volume *volume);
 
+/* Around fork(). */
+void nv_stack_before_fork(void);
+void nv_stack_after_fork(void);
+void nv_attachments_before_fork(void);
+void nv_attachments_after_fork(void);
+
 /* A volume is used for the first time: tells the filters that are there. */
 NTSTATUS nv_stack_mount(struct nv_volume *volume);
 

@@ -85,7 +85,11 @@ void nv_volume_before_fork(void)
     pthread_mutex_lock(&lock);
 }
 
-void nv_volume_after_fork(void)
+/* What another thread was about to mount, nobody mounts in the child. */
+void nv_volume_after_fork(bool in_child)
 {
+    for (struct nv_volume *volume = volumes; in_child && volume; volume = volume->next)
+        if (atomic_load(&volume->state) == NV_VOLUME_MOUNTING && volume->mounter != nv_park_self())
+            atomic_store(&volume->state, NV_VOLUME_NEW);
     pthread_mutex_unlock(&lock);
 }

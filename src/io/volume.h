@@ -49,7 +49,7 @@ uint64_t nv_volume_mapped(struct nv_volume *volume, int descriptor);
 
 /* Around fork(). */
 void nv_volume_before_fork(void);
-void nv_volume_after_fork(void);
+void nv_volume_after_fork(bool in_child);
 
 /* All volumes, one after the other; NULL begins, and ends. */
 struct nv_volume *nv_volume_next(const struct nv_volume *volume);
