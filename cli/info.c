@@ -3,6 +3,7 @@
 #include "cli/command.h"
 #include "cli/config.h"
 #include "src/cpu/cpu.h"
+#include "src/io/filters/configured.h"
 #include "src/os/os.h"
 
 #include <argp.h>
@@ -56,6 +57,21 @@ static void print_cpu(void)
     if (forced && strcmp(forced, nv_cpu->name) != 0)
         printf("  NVRTL_CPU=%s is not followed: %s\n", forced,
                is_known(forced) ? "this CPU does not have it" : "there is no kernel of that name");
+}
+
+/*
+ * What the library does not say itself, as it prints nothing: with filters that it does not understand no file opens.
+ */
+static int print_filters(void)
+{
+    size_t count;
+    const char *wrong = nv_configured_filters_check(&count);
+    if (wrong)
+        printf("\nFilters\n  NVRTL_FILTERS cannot be understood, so no file can be opened by NtCreateFile:\n  %s\n",
+               wrong);
+    else if (count)
+        printf("\nFilters\n  %zu on every volume, as NVRTL_FILTERS says\n", count);
+    return wrong ? NV_EXIT_NOT_SERVED : 0;
 }
 
 /* The size of a DAX device, bytes; 0: it is no such device, or does not tell. */
@@ -190,14 +206,16 @@ int nv_command_info(int argc, char **argv)
         parse,
         "[FILE...]",
         "Show the CPU's kernels and, for each FILE, its persistence domain, why, and how it is written back.\v"
-        "Nothing is created, and nothing is written. Exit status: 1 if a file could not be served.",
+        "Nothing is created, and nothing is written. Exit status: 1 if a file could not be served, or if "
+        "NVRTL_FILTERS cannot be understood.",
         NULL,
         NULL,
         NULL};
-    int first = argc, status = 0;
+    int first = argc;
     if (argp_parse(&argp, argc, argv, 0, NULL, &first))
         return NV_EXIT_FAILED;
     print_cpu();
+    int status = print_filters();
     fflush(stdout);
     for (int i = first; i < argc; i++)
         if (show_file(argv[i]))

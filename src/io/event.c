@@ -169,7 +169,7 @@ static struct nv_deadline deadline_of(LONGLONG timeout)
         struct timespec time = {since_1970 / UNITS_A_SECOND, since_1970 % UNITS_A_SECOND * 100};
         return (struct nv_deadline){CLOCK_REALTIME, time};
     }
-    int64_t now = (int64_t)nv_os->nanoseconds(CLOCK_MONOTONIC);
+    int64_t now = (int64_t)nv_os->clock_ns();
     int64_t most = (INT64_MAX - now) / 100;
     int64_t units = timeout < -most ? most : -timeout;
     return (struct nv_deadline){CLOCK_MONOTONIC, timespec_of(now + units * 100)};
@@ -216,14 +216,14 @@ NTSTATUS KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLA
 
 VOID KeQuerySystemTime(PLARGE_INTEGER CurrentTime)
 {
-    CurrentTime->QuadPart = (LONGLONG)(nv_os->nanoseconds(CLOCK_REALTIME) / 100) + SECONDS_TO_1970 * UNITS_A_SECOND;
+    CurrentTime->QuadPart = (LONGLONG)(nv_os->time_ns() / 100) + SECONDS_TO_1970 * UNITS_A_SECOND;
 }
 
 LARGE_INTEGER KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency)
 {
     if (PerformanceFrequency)
         PerformanceFrequency->QuadPart = NANOSECONDS_A_SECOND;
-    return (LARGE_INTEGER){.QuadPart = (LONGLONG)nv_os->nanoseconds(CLOCK_MONOTONIC)};
+    return (LARGE_INTEGER){.QuadPart = (LONGLONG)nv_os->clock_ns()};
 }
 
 PKTHREAD KeGetCurrentThread(VOID)

@@ -88,13 +88,23 @@ size_t nv_os_page_bytes(void)
     return getauxval(AT_PAGESZ);
 }
 
-static uint64_t os_clock_ns(void)
+static uint64_t read_clock(clockid_t clock)
 {
     int saved = errno;
     struct timespec now = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)clock_gettime(clock, &now);
     errno = saved;
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t os_clock_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+static uint64_t os_time_ns(void)
+{
+    return read_clock(CLOCK_REALTIME);
 }
 
 /* To wait for pages behind the end of every file does nothing but to tell of errors. */
@@ -487,13 +497,6 @@ static int os_find_stack(uintptr_t *low, uintptr_t *high)
     return 0;
 }
 
-static uint64_t os_nanoseconds(clockid_t clock)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static int os_supervisor(unsigned what)
 {
     int saved = errno;
@@ -509,6 +512,7 @@ const struct nv_os nv_os_linux = {
     .statx = os_statx,
     .statfs = os_statfs,
     .clock_ns = os_clock_ns,
+    .time_ns = os_time_ns,
     .keep = nv_keeper_start,
     .write_pages = nv_keeper_write,
     .end_keeper = nv_keeper_end,
@@ -532,7 +536,6 @@ const struct nv_os nv_os_linux = {
     .load = os_load,
     .symbol = os_symbol,
     .environment = os_environment,
-    .nanoseconds = os_nanoseconds,
     .supervisor = os_supervisor,
     .open_at = os_open_at,
     .make_folder = os_make_folder,

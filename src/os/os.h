@@ -78,6 +78,7 @@ struct nv_os {
     int (*statx)(const char *path, struct statx *answer);
     int (*statfs)(const char *path, struct statfs *answer);
     uint64_t (*clock_ns)(void); /* since some time in the past */
+    uint64_t (*time_ns)(void);  /* since 1970, UTC */
     int (*keep)(struct nv_os_file *file, struct nv_os_keeper **keeper);
     /*
      * sync_file_range of all pages: when it returns they are written, and not yet durable. -ESTALE: they are no longer
@@ -106,7 +107,6 @@ struct nv_os {
     void *(*load)(const char *library);               /* dlopen; NULL on failure, and in a static program */
     void *(*symbol)(void *library, const char *name);
     const char *(*environment)(const char *name); /* NULL when unset, or when the program is privileged */
-    uint64_t (*nanoseconds)(clockid_t clock);     /* since the clock's beginning */
     int (*supervisor)(unsigned what);             /* enum nv_os_wish; -EINVAL: nobody supervises this program */
 
     /*
@@ -183,6 +183,7 @@ enum nv_option {
     NV_OPTION_CPU,           /* NVRTL_CPU: use this kernel, where the CPU has it */
     NV_OPTION_VERIFIER,      /* NVRTL_VERIFIER: set by the supervisor in a verified run */
     NV_OPTION_VERIFIER_PATH, /* NVRTL_VERIFIER_PATH: the folder to load the verifier from */
+    NV_OPTION_FILTERS,       /* NVRTL_FILTERS: filters of the library's own that every volume gets */
     NV_OPTION_DRIVES,        /* NVRTL_DRIVES: the folders that drive letters stand for */
     /* The drop-in libpmem: as libpmem(7) has them, and one of our own. */
     NV_OPTION_PMEM_IS_PMEM_FORCE,

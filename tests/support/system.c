@@ -214,6 +214,11 @@ static uint64_t system_clock_ns(void)
     return nv_os_linux.clock_ns();
 }
 
+static uint64_t system_time_ns(void)
+{
+    return nv_os_linux.time_ns();
+}
+
 static int system_keep(struct nv_os_file *file, struct nv_os_keeper **keeper)
 {
     if (fails())
@@ -284,12 +289,6 @@ static void *system_symbol(void *library, const char *name)
 static const char *system_environment(const char *name)
 {
     return system_now.environment ? text_of(system_now.environment, name) : nv_os_linux.environment(name);
-}
-
-/* Time goes on, whatever fails. */
-static uint64_t system_nanoseconds(clockid_t clock)
-{
-    return nv_os_linux.nanoseconds(clock);
 }
 
 static int system_supervisor(unsigned what)
@@ -368,6 +367,7 @@ static const struct nv_os table = {
     .unmap = system_unmap,
     .memory_file = system_memory_file,
     .clock_ns = system_clock_ns,
+    .time_ns = system_time_ns,
     .keep = system_keep,
     .write_pages = system_write_pages,
     .end_keeper = system_end_keeper,
@@ -379,7 +379,6 @@ static const struct nv_os table = {
     .load = system_load,
     .symbol = system_symbol,
     .environment = system_environment,
-    .nanoseconds = system_nanoseconds,
     .supervisor = system_supervisor,
     .open_at = system_open_at,
     .duplicate = system_duplicate,
