@@ -9,7 +9,7 @@ import subprocess
 from kernel import Missing
 
 # What any test may load; a few hundred kilobytes in all but XFS.
-MODULES = ['nfit', 'nd_pmem', 'dax_pmem', 'device_dax', 'virtio_pmem', 'virtio_pci', 'loop', 'dm_flakey',
+MODULES = ['nfit', 'nd_pmem', 'dax_pmem', 'device_dax', 'virtio_pmem', 'virtio_pci', 'loop', 'dm_flakey', 'dm_delay',
            'dm_log_writes', 'dm_thin_pool', 'crc32c_generic', 'overlay', 'unix_diag', 'xfs']
 
 

@@ -4,9 +4,9 @@
  * which groups are there. What is written tells where and when it was, so that nothing old passes for it.
  *
  *     write WAY KIND FILE GROUPS PAGES [RECORDER]
- *         KIND is how the file gets its blocks, and PAGES how far a group reaches (at least 4): the more, the more pages
- *         are between its records. After each group that WAY has made durable, the device-mapper device RECORDER (of the
- *         kind log-writes) is told of the mark FILE.N, without FILE's folder.
+ *         KIND is how the file gets its blocks, and PAGES how far a group reaches (at least 4): the more, the more
+ *         pages are between its records. After each group that WAY has made durable, the device-mapper device RECORDER
+ *         (of the kind log-writes) is told of the mark FILE.N, without FILE's folder.
  *     verify FILE GROUPS PAGES
  *         exits 0 when groups 1 to GROUPS are there, whole.
  */

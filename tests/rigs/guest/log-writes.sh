@@ -23,12 +23,23 @@ xfs)
     ;;
 esac
 
+# uneven DEVICE: a table where each other 32 pages take writes late, and flushes do not: who flushes before all pages
+# are written loses some.
+uneven() {
+    seq 0 256 $((sectors - 1)) | awk -v device="$1" '
+        NR % 2 { print $1, 256, "linear", device, $1; next }
+        { print $1, 256, "delay", device, $1, 0, device, $1, 20, device, $1, 0 }'
+}
+
 record() {
     modprobe dm-log-writes
+    modprobe dm-delay
     new_disk recorded $disk_mib
-    recorded=$disk
+    sectors=$(blockdev --getsz "$disk")
+    uneven "$disk" | device_mapper uneven
+    recorded=/dev/mapper/uneven
     new_disk log 300
-    echo "0 $(blockdev --getsz "$recorded") log-writes $recorded $disk" | device_mapper recorder
+    echo "0 $sectors log-writes $recorded $disk" | device_mapper recorder
     $format /dev/mapper/recorder
     mount -t "$system" /dev/mapper/recorder /mnt
     for way; do
@@ -40,6 +51,7 @@ record() {
     done
     umount /mnt
     dmsetup remove --noudevsync recorder
+    dmsetup remove --noudevsync uneven
     log-replay "$disk" marks | grep '\.[0-9]*$' >/tmp/marks # not those that log-writes makes
     log-replay "$disk" list | awk -v marks="$(wc -l </tmp/marks)" '
         { bytes += $4 * 512 } END { print NR " entries, " int(bytes / 1024) " KiB, " marks " acknowledgements" }'
