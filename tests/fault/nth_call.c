@@ -14,17 +14,30 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define SIZE (8 * PAGE)
+#define SIZE (64 * PAGE)
 
 static struct file_map map;
-static char durable[SIZE]; /* what successful msyncs have written */
+static char written[SIZE]; /* what is on the device, and needs its flush */
+static char durable[SIZE]; /* what was there when an msync succeeded */
+
+static void write_range(uintptr_t low, uintptr_t high)
+{
+    size_t first = (low - (uintptr_t)map.base) / PAGE * PAGE;
+    size_t end = (high - (uintptr_t)map.base + PAGE - 1) / PAGE * PAGE;
+    memcpy(written + first, map.base + first, end - first);
+}
+
+static void pages_written(const struct nv_os_pages *pages)
+{
+    for (; pages; pages = pages->next)
+        for (size_t i = 0; i < pages->count; i++)
+            write_range(pages->ranges[i].low, pages->ranges[i].high);
+}
 
 static void synced(void *start, size_t size_bytes)
 {
-    size_t first = (size_t)((char *)start - map.base) / PAGE * PAGE;
-    size_t end = (size_t)((char *)start - map.base) + size_bytes;
-    end = (end + PAGE - 1) / PAGE * PAGE;
-    memcpy(durable + first, map.base + first, end - first);
+    write_range((uintptr_t)start, (uintptr_t)start + size_bytes);
+    memcpy(durable, written, SIZE);
 }
 
 /* A success was claimed for the range: is it true? */
@@ -37,6 +50,7 @@ static void claimed(NTSTATUS status, size_t at, size_t size_bytes)
 static void use_token(PVOID token, char mark)
 {
     NV_MEMORY_RANGE ranges[] = {{map.base + 2 * PAGE, 8}, {map.base + 6 * PAGE, 8}};
+    NV_MEMORY_RANGE scattered[] = {{map.base + 3 * PAGE, 8}, {map.base + 40 * PAGE, 8}, {map.base + 63 * PAGE, 8}};
     char text[16];
     memset(text, mark, sizeof(text));
     NTSTATUS status = RtlWriteNonVolatileMemory(token, map.base, text, 16, WRITE_NV_MEMORY_FLAG_PERSIST);
@@ -51,6 +65,11 @@ static void use_token(PVOID token, char mark)
     status = RtlFlushNonVolatileMemoryRanges(token, ranges, 2, 0);
     claimed(status, 2 * PAGE, 8);
     claimed(status, 6 * PAGE, 8);
+    map.base[3 * PAGE] = map.base[40 * PAGE] = map.base[63 * PAGE] = mark;
+    status = RtlFlushNonVolatileMemoryRanges(token, scattered, 3, 0);
+    claimed(status, 3 * PAGE, 8);
+    claimed(status, 40 * PAGE, 8);
+    claimed(status, 63 * PAGE, 8);
     status = RtlFillNonVolatileMemory(token, map.base + 7 * PAGE, 100, (UCHAR)mark, FILL_NV_MEMORY_FLAG_FLUSH);
     claimed(status, 7 * PAGE, 100);
 }
@@ -74,6 +93,7 @@ static void one_life(char mark)
 {
     PVOID token;
     memset(map.base, 0, SIZE);
+    memset(written, 0, SIZE);
     memset(durable, 0, SIZE);
     if (RtlGetNonVolatileToken(map.base, SIZE, &token) == STATUS_SUCCESS) {
         use_token(token, mark);
@@ -90,6 +110,7 @@ static void expect_nothing_left(void)
     PVOID token;
     system_now.fail_at = 0;
     assert_int_equal(system_now.open_now, 0);
+    assert_int_equal(system_now.keepers_now, 0);
     assert_int_equal(nv_pool_count(&nv_token_pool), 0);
     assert_int_equal(nv_pool_count(&nv_binding_pool), 0);
     assert_status(RtlGetNonVolatileToken(map.base, SIZE, &token), STATUS_SUCCESS);
@@ -101,10 +122,11 @@ static void expect_nothing_left(void)
 
 static void every_call_on(bool old_kernel, bool for_good, int error)
 {
-    long calls = 0;
+    long calls = 0, writes = 0;
     for (long n = 1;; n++) {
         system_begin();
         system_now.synced = synced;
+        system_now.written = pages_written;
         system_now.no_disk = true;
         system_now.old_kernel = old_kernel;
         system_now.fail_at = n;
@@ -112,14 +134,15 @@ static void every_call_on(bool old_kernel, bool for_good, int error)
         system_now.error = error;
         one_life((char)('a' + n % 20));
         bool failed = system_now.failed > 0;
+        writes += system_now.writes;
         expect_nothing_left();
         system_end();
         if (!failed)
             break;
         calls = n;
     }
-    print_message("%ld calls\n", calls);
-    assert_true(calls > 50);
+    print_message("%ld calls, page by page %ld times\n", calls, writes);
+    assert_true(calls > 50 && writes > 50);
 }
 
 static void every_call(bool for_good, int error)

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SIZE (8 * PAGE)
+#define SIZE (64 * PAGE)
 
 static struct file_map map;
 static struct file_map other;
@@ -280,6 +280,134 @@ static void interrupted(void **state)
     system_end();
 }
 
+/* Pages with many others between, each drained by itself where a descriptor can be had. */
+static NTSTATUS flush_scattered(PVOID token)
+{
+    NV_MEMORY_RANGE ranges[] = {{map.base, 8}, {map.base + 40 * PAGE, 8}, {map.base + 63 * PAGE, 8}};
+    return RtlFlushNonVolatileMemoryRanges(token, ranges, 3, 0);
+}
+
+static void needs_a_keeper(PVOID token)
+{
+    system_begin();
+    assert_status(flush_scattered(token), STATUS_SUCCESS);
+    bool has_one = system_now.writes == 1;
+    system_end();
+    assert_status(RtlFreeNonVolatileToken(token), STATUS_SUCCESS);
+    if (!has_one)
+        skip();
+}
+
+/* A page was lost, and the held descriptor has been told; the mapping is asked, too, so that it can be forgotten. */
+static void scattered_pages_lost(void **state)
+{
+    (void)state;
+    const struct {
+        int error;
+        NTSTATUS status;
+    } rows[] = {{EIO, STATUS_IO_DEVICE_ERROR}, {ENOSPC, STATUS_DISK_FULL}, {EDQUOT, STATUS_DISK_FULL}};
+    needs_a_keeper(token_for(&map, 0, SIZE));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        system_begin();
+        PVOID first = token_for(&map, 0, SIZE), second = token_for(&map, 4 * PAGE, PAGE);
+        system_now.write_error = rows[i].error;
+        system_now.write_errors = 1;
+        assert_status(flush_scattered(first), rows[i].status);
+        assert_int_equal(system_now.syncs, 1);
+        assert_int_equal(system_now.sync_size_bytes, SIZE);
+        expect_failing(first, map.base, rows[i].status);
+        expect_failing(second, map.base + 4 * PAGE, rows[i].status);
+        assert_status(NvrtlForgetFailure(second), STATUS_SUCCESS);
+        assert_status(flush_scattered(first), STATUS_SUCCESS);
+        assert_status(RtlFreeNonVolatileToken(first), STATUS_SUCCESS);
+        assert_status(RtlFreeNonVolatileToken(second), STATUS_SUCCESS);
+        assert_int_equal(system_now.keepers_now, 0);
+        assert_int_equal(nv_backing_count(), 0);
+        system_end();
+    }
+}
+
+/* What says nothing of the file's pages: an msync of all does it, and the file has not failed. */
+static void scattered_pages_otherwise(void **state)
+{
+    (void)state;
+    static const int errors[] = {ESTALE, ESRCH, ENOSYS, EPERM, EBADF, EINVAL, ENOMEM, EINTR};
+    needs_a_keeper(token_for(&map, 0, SIZE));
+    system_begin();
+    PVOID token = token_for(&map, 0, SIZE);
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        system_now.write_error = errors[i];
+        system_now.write_errors = 1;
+        system_now.syncs = 0;
+        assert_status(flush_scattered(token), STATUS_SUCCESS);
+        assert_int_equal(system_now.syncs, 1);
+        assert_int_equal(system_now.sync_size_bytes, SIZE);
+    }
+    system_now.write_errors = 1;
+    fail_next_sync(EIO);
+    assert_status(flush_scattered(token), STATUS_IO_DEVICE_ERROR);
+    assert_status(NvrtlForgetFailure(token), STATUS_SUCCESS);
+    assert_status(RtlFreeNonVolatileToken(token), STATUS_SUCCESS);
+    system_now.no_keeper = true;
+    token = token_for(&map, 0, SIZE);
+    for (int i = 0; i < 2; i++) {
+        system_now.writes = system_now.syncs = 0;
+        assert_status(flush_scattered(token), STATUS_SUCCESS);
+        assert_int_equal(system_now.writes, 0);
+        assert_int_equal(system_now.sync_size_bytes, SIZE);
+    }
+    assert_status(RtlFreeNonVolatileToken(token), STATUS_SUCCESS);
+    system_end();
+}
+
+/* The msync that ends it may fail, too, and may meet pages that are not mapped any more. */
+static void scattered_pages_unmapped(void **state)
+{
+    (void)state;
+    needs_a_keeper(token_for(&map, 0, SIZE));
+    system_begin();
+    PVOID token = token_for(&map, 0, SIZE);
+    assert_status(flush_scattered(token), STATUS_SUCCESS);
+    fail_next_sync(ENOSPC);
+    assert_status(flush_scattered(token), STATUS_DISK_FULL);
+    assert_int_equal(system_now.sync_size_bytes, 1);
+    assert_status(NvrtlForgetFailure(token), STATUS_SUCCESS);
+    munmap(map.base, PAGE);
+    assert_status(flush_scattered(token), STATUS_INVALID_PARAMETER);
+    assert_status(RtlDrainNonVolatileFlush(token), STATUS_SUCCESS);
+    assert_ptr_equal(mmap(map.base, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, map.descriptor, 0), map.base);
+    assert_status(flush_scattered(token), STATUS_SUCCESS);
+    assert_status(RtlFreeNonVolatileToken(token), STATUS_SUCCESS);
+    system_end();
+}
+
+/* The child starts a keeper of its own, and its parent's serves on. */
+static void scattered_pages_of_a_child(void **state)
+{
+    (void)state;
+    int result;
+    needs_a_keeper(token_for(&map, 0, SIZE));
+    system_begin();
+    PVOID token = token_for(&map, 0, SIZE);
+    assert_status(flush_scattered(token), STATUS_SUCCESS);
+    assert_int_equal(system_now.keepers_now, 1);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(20);
+        bool had_none = system_now.keepers_now == 0;
+        bool flushed =
+            flush_scattered(token) == STATUS_SUCCESS && system_now.keepers_now == 1 && system_now.writes == 2;
+        bool freed = RtlFreeNonVolatileToken(token) == STATUS_SUCCESS && system_now.keepers_now == 0;
+        _exit(had_none && flushed && freed ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &result, 0), child);
+    assert_int_equal(result, 0);
+    assert_status(flush_scattered(token), STATUS_SUCCESS);
+    assert_int_equal(system_now.writes, 2);
+    assert_status(RtlFreeNonVolatileToken(token), STATUS_SUCCESS);
+    system_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +415,8 @@ int main(void)
         cmocka_unit_test(told_by_the_default_drain), cmocka_unit_test(told_to_all_at_once),
         cmocka_unit_test(a_second_drain_waits),      cmocka_unit_test(interrupted),
         cmocka_unit_test(fork_during_a_drain),       cmocka_unit_test(a_thread_ends),
+        cmocka_unit_test(scattered_pages_lost),      cmocka_unit_test(scattered_pages_otherwise),
+        cmocka_unit_test(scattered_pages_unmapped),  cmocka_unit_test(scattered_pages_of_a_child),
     };
     map = file_map_make(NULL, SIZE);
     other = file_map_make(NULL, SIZE);
