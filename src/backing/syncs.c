@@ -16,13 +16,6 @@ struct nv_running {
     uint64_t number;
 };
 
-/* Syncs that will be made as one. On the stack of its first. */
-struct nv_round {
-    struct nv_sync *first;
-    struct nv_sync *last;
-    size_t count;
-};
-
 void nv_syncs_open(struct nv_syncs *syncs)
 {
     pthread_condattr_t monotonic;

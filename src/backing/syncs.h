@@ -30,6 +30,13 @@ struct nv_sync {
     bool done;
 };
 
+/* Syncs that will be made as one. On the stack of its first. */
+struct nv_round {
+    struct nv_sync *first;
+    struct nv_sync *last;
+    size_t count;
+};
+
 #define NV_FLUSH_TIMES 8
 #define NV_SLOW_FLUSH_NS 200000u
 
