@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <linux/futex.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -20,19 +19,13 @@
 
 #define PATIENCE_S 1
 
-/* The thread begins with every signal blocked, those of the C library, too. */
-static int start_thread(struct nv_os_keeper *keeper)
+/* With every signal blocked, those of the C library, too. */
+static int begin(struct nv_os_keeper *keeper)
 {
-    static const int how = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
-                           CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
-    int saved = errno, error = 0;
+    int saved = errno, error = -EINVAL;
     uint64_t every = ~(uint64_t)0, before;
-    if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &every, &before, sizeof(every)) < 0) {
-        error = -errno;
-    } else {
-        if (clone(nv_keeper_run, keeper->stack + sizeof(keeper->stack), how, keeper, &keeper->thread, NULL,
-                  &keeper->thread) < 0)
-            error = -errno;
+    if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &every, &before, sizeof(every)) == 0) {
+        error = nv_keeper_begin(keeper);
         (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof(before));
     }
     errno = saved;
@@ -68,12 +61,12 @@ static bool wait_for(struct nv_os_keeper *keeper, _Atomic uint32_t *word)
 
 int nv_keeper_start(struct nv_os_file *file, struct nv_os_keeper **keeper)
 {
-    struct nv_os_keeper *made = NV_HAS_KEEPERS ? nv_os->resize(NULL, sizeof(*made)) : NULL;
+    struct nv_os_keeper *made = nv_os->resize(NULL, sizeof(*made));
     if (!made)
         return -ENOMEM;
     *made =
         (struct nv_os_keeper){.file = file, .device = file->device, .inode = file->inode, .descriptor = -1, .maps = -1};
-    int error = start_thread(made);
+    int error = begin(made);
     if (!error && !wait_for(made, &made->ready))
         error = -ESRCH;
     if (!error)

@@ -12,15 +12,17 @@
  */
 #include "src/os/keeper_thread.h"
 
-#if NV_HAS_KEEPERS
-
 #include <errno.h>
+
+#if defined(__x86_64__) || defined(__aarch64__)
+
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/close_range.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -43,6 +45,27 @@ static long call(long number, long a, long b, long c, long d, long e)
                      : "rcx", "r11", "memory");
     return number;
 }
+
+/* In the new thread all registers are those of the old one, but for the stack and the result. */
+static long begin(long flags, char *stack, _Atomic uint32_t *thread, void (*run)(void *), void *argument)
+{
+    long result = SYS_clone;
+    register _Atomic uint32_t *cleared __asm__("r10") = thread;
+    register void *given __asm__("r8") = argument;
+    register void (*function)(void *) __asm__("r9") = run;
+    __asm__ volatile("syscall\n\t"
+                     "test %%rax, %%rax\n\t"
+                     "jnz 1f\n\t"
+                     "xor %%ebp, %%ebp\n\t"
+                     "mov %%r8, %%rdi\n\t"
+                     "call *%%r9\n\t"
+                     "ud2\n"
+                     "1:"
+                     : "+a"(result)
+                     : "D"(flags), "S"(stack), "d"(thread), "r"(cleared), "r"(given), "r"(function)
+                     : "rcx", "r11", "cc", "memory");
+    return result;
+}
 #else
 #define ARCHITECTURE AUDIT_ARCH_AARCH64
 static long call(long number, long a, long b, long c, long d, long e)
@@ -58,6 +81,30 @@ static long call(long number, long a, long b, long c, long d, long e)
                      : "r"(system_call), "r"(second), "r"(third), "r"(fourth), "r"(fifth)
                      : "memory");
     return first;
+}
+
+/* In the new thread all registers are those of the old one, but for the stack and the result. */
+static long begin(long flags, char *stack, _Atomic uint32_t *thread, void (*run)(void *), void *argument)
+{
+    register long system_call __asm__("x8") = SYS_clone;
+    register long result __asm__("x0") = flags;
+    register char *top __asm__("x1") = stack;
+    register _Atomic uint32_t *set __asm__("x2") = thread;
+    register long no_data __asm__("x3") = 0;
+    register _Atomic uint32_t *cleared __asm__("x4") = thread;
+    register void *given __asm__("x9") = argument;
+    register void (*function)(void *) __asm__("x10") = run;
+    __asm__ volatile("svc 0\n\t"
+                     "cbnz x0, 1f\n\t"
+                     "mov x29, xzr\n\t"
+                     "mov x0, x9\n\t"
+                     "blr x10\n\t"
+                     "brk #1\n"
+                     "1:"
+                     : "+r"(result)
+                     : "r"(system_call), "r"(top), "r"(set), "r"(no_data), "r"(cleared), "r"(given), "r"(function)
+                     : "cc", "memory");
+    return result;
 }
 #endif
 
@@ -222,7 +269,7 @@ static void work(struct nv_os_keeper *keeper)
     }
 }
 
-int nv_keeper_run(void *argument)
+static void run(void *argument)
 {
     struct nv_os_keeper *keeper = argument;
     keeper->error = get_ready(keeper);
@@ -239,12 +286,20 @@ int nv_keeper_run(void *argument)
         (void)call(SYS_exit, 0, 0, 0, 0, 0);
 }
 
+int nv_keeper_begin(struct nv_os_keeper *keeper)
+{
+    const long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
+                       CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+    long thread = begin(flags, keeper->stack + sizeof(keeper->stack), &keeper->thread, run, keeper);
+    return thread < 0 ? (int)thread : 0;
+}
+
 #else
 
-int nv_keeper_run(void *keeper)
+int nv_keeper_begin(struct nv_os_keeper *keeper)
 {
     (void)keeper;
-    return 0;
+    return -ENOSYS;
 }
 
 #endif

@@ -7,12 +7,6 @@
 
 #include <stdatomic.h>
 
-#if defined(__x86_64__) || defined(__aarch64__)
-#define NV_HAS_KEEPERS 1
-#else
-#define NV_HAS_KEEPERS 0
-#endif
-
 #define NV_KEEPER_STACK_BYTES 8192
 
 /* What others ask of a keeper. It belongs to who asks, and waits. */
@@ -38,7 +32,7 @@ struct nv_os_keeper {
     char stack[NV_KEEPER_STACK_BYTES] __attribute__((aligned(16)));
 };
 
-/* What the thread runs. Its argument is the keeper. */
-int nv_keeper_run(void *keeper);
+/* Begins the thread, with the signals that are blocked now. A negative errno: there is none. */
+int nv_keeper_begin(struct nv_os_keeper *keeper);
 
 #endif

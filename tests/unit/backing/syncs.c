@@ -26,13 +26,13 @@ static struct nv_syncs syncs;
 /* What a flush does. */
 static struct {
     atomic_int entered;
-    atomic_int let_go; /* as many may end */
-    atomic_long made;  /* flushes */
-    atomic_long clock; /* ticks with each call, and with each flush */
-    size_t most;       /* syncs in one flush */
+    atomic_int let_go;   /* as many may end */
+    atomic_long made;    /* flushes */
+    atomic_long clock;   /* ticks with each call, and with each flush */
+    _Atomic size_t most; /* syncs in one flush */
     uint64_t flush_ns;
-    NTSTATUS status; /* of the next flush; then success */
-    bool lost;
+    _Atomic NTSTATUS status; /* of the next flush; then success */
+    atomic_bool lost;
 } flush;
 
 struct one {
@@ -58,11 +58,9 @@ static void make(struct nv_sync *first)
     while (atomic_load(&flush.let_go) <= turn)
         usleep(100);
     atomic_fetch_add(&flush.made, 1);
-    first->status = flush.status;
-    first->lost = flush.lost;
+    first->status = atomic_exchange(&flush.status, STATUS_SUCCESS);
+    first->lost = atomic_exchange(&flush.lost, false);
     first->flush_ns = flush.flush_ns;
-    flush.status = STATUS_SUCCESS;
-    flush.lost = false;
 }
 
 static bool joins(const struct nv_sync *first, const struct nv_sync *sync)
@@ -343,7 +341,6 @@ static struct file_map map;
 static atomic_int in_call;
 static atomic_bool go_on;
 static atomic_long all_calls, data_calls, msyncs;
-static int next_error;
 
 static uint64_t slow_clock(void)
 {
@@ -353,13 +350,11 @@ static uint64_t slow_clock(void)
 
 static int held_sync_file(int descriptor, bool data_only)
 {
-    int error = next_error;
     atomic_fetch_add(data_only ? &data_calls : &all_calls, 1);
     atomic_fetch_add(&in_call, 1);
     while (!atomic_load(&go_on))
         usleep(100);
-    next_error = 0;
-    return error ? error : nv_os_linux.sync_file(descriptor, data_only);
+    return nv_os_linux.sync_file(descriptor, data_only);
 }
 
 static int held_sync(void *start, size_t size_bytes)
