@@ -42,11 +42,12 @@ static void make(struct nv_sync *sync)
     for (struct nv_sync *each = sync; each; each = each->next)
         if (files_sync(each)->how == NV_SYNC_ALL)
             how = NV_SYNC_ALL;
-    uint64_t began_ns = nv_os->clock_ns();
+    bool is_timed = sync->is_timed && how != NV_SYNC_WRITE;
+    uint64_t began_ns = is_timed ? nv_os->clock_ns() : 0;
     int error = -EINTR;
     for (int i = 0; i < INTERRUPTIONS && error == -EINTR; i++)
         error = call(first->descriptor, how);
-    sync->flush_ns = how == NV_SYNC_WRITE ? 0 : nv_os->clock_ns() - began_ns;
+    sync->flush_ns = is_timed ? nv_os->clock_ns() - began_ns : 0;
     conclude(sync, error);
 }
 

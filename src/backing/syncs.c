@@ -73,10 +73,18 @@ static void note(struct nv_syncs *syncs, const struct nv_sync *sync)
         syncs->failure = sync->status;
 }
 
+/* As long as flushes are quick, a few of their times will do. */
+static bool wants_time(const struct nv_syncs *syncs)
+{
+    uint64_t last_ns = syncs->measured ? syncs->flush_ns[(syncs->measured - 1) % NV_FLUSH_TIMES] : UINT64_MAX;
+    return last_ns > NV_QUICK_FLUSH_NS || syncs->begun % NV_FLUSHES_PER_TIME == 0;
+}
+
 /* Makes this one and those after it. The lock is free meanwhile. */
 static NTSTATUS make(struct nv_syncs *syncs, struct nv_sync *first)
 {
     struct nv_running running;
+    first->is_timed = wants_time(syncs);
     begin(syncs, &running);
     pthread_mutex_unlock(&nv_syncs_lock);
     first->make(first);

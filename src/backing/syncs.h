@@ -24,6 +24,7 @@ struct nv_sync {
     void (*make)(struct nv_sync *first);
     /* After another one has been made with `first`: what it alone is told. NULL: nothing. Not under the lock. */
     void (*confirm)(struct nv_sync *sync);
+    bool is_timed; /* `make` is to say how long the device flush took */
     NTSTATUS status;
     bool lost;         /* the status says that data may be lost: it is the file's failure from now on */
     uint64_t flush_ns; /* how long the device flush took, as far as that is known */
@@ -39,6 +40,8 @@ struct nv_round {
 
 #define NV_FLUSH_TIMES 8
 #define NV_SLOW_FLUSH_NS 200000u
+#define NV_QUICK_FLUSH_NS 10000u /* for such, looking at the clock is dear: one in NV_FLUSHES_PER_TIME is timed */
+#define NV_FLUSHES_PER_TIME 16
 
 struct nv_syncs {
     NTSTATUS failure;
