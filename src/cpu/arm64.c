@@ -7,8 +7,8 @@
  * architecture nor the kernel promises. So its tables are in force only when they are named.
  *
  * All stores are ordinary ones to the cache, also stnp, which is but a hint; every line is cleaned behind them, as
- * Linux does (arch_wb_cache_pmem). libc's memcpy and memset are made for each CPU, and memset zeroes with dc zva by
- * itself: its table comes first until one of the others is measured to be better.
+ * Linux does (arch_wb_cache_pmem). glibc has a memcpy and a memset for each CPU, of which memset zeroes with dc zva by
+ * itself: the table of these two comes first until another is measured to be better.
  */
 #include "src/cpu/cpu.h"
 #include "src/cpu/ranges.h"

@@ -26,8 +26,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SUITES = {'unit', 'contract'}
 FOLDERS = ('tests/unit', 'tests/contract')
+TOOLS = {'verify', 'report'}  # folders below those
 # The file plane has no code of a CPU, and asks for what qemu-user lacks: pwritev2, MAP_FIXED_NOREPLACE, and more.
-FILE_PLANE = ('io-', 'file-')
+FILE_PLANE = ('io-', 'file-', 'filter-')
 LIBRARY = 'src/libnvrtl.a'
 TIMEOUT_SECONDS = 300
 
@@ -68,18 +69,20 @@ def emulator(machine):
     return program
 
 
+def is_of_the_memory_plane(test, folder):
+    program = pathlib.Path(test['cmd'][0])
+    if not program.is_absolute() or not program.is_relative_to(folder) or test['name'].startswith(FILE_PLANE):
+        return False
+    place = program.relative_to(folder)
+    return str(place).startswith(FOLDERS) and not TOOLS & set(place.parts)
+
+
 def tests_of(folder, only):
-    """The tests of the library that are programs, as Meson tells them."""
+    """The tests that are programs, as Meson tells them."""
     found = []
     for test in json.loads(run(['meson', 'introspect', '--tests', folder])):
-        program = pathlib.Path(test['cmd'][0])
-        inside = program.is_absolute() and program.is_relative_to(folder)
         suites = {suite.split(':')[-1] for suite in test['suite']}
-        if not inside or not suites & SUITES or (only and test['name'] not in only):
-            continue
-        of_the_library = str(program.relative_to(folder)).startswith(FOLDERS) and \
-            not {'verify', 'report'} & set(program.parts) and not test['name'].startswith(FILE_PLANE)
-        if of_the_library:
+        if suites & SUITES and (not only or test['name'] in only) and is_of_the_memory_plane(test, folder):
             found.append(test)
     return found
 
