@@ -90,10 +90,15 @@ static NTSTATUS NTAPI entry(PDRIVER_OBJECT driver, PUNICODE_STRING registry_path
     return STATUS_SUCCESS;
 }
 
-void legacy_filter_load(struct legacy_filter *filter)
+NTSTATUS legacy_filter_try(struct legacy_filter *filter)
 {
     loading = filter;
-    assert_status(NvrtlLoadDriver(entry, ".", &filter->driver), STATUS_SUCCESS);
+    return NvrtlLoadDriver(entry, ".", &filter->driver);
+}
+
+void legacy_filter_load(struct legacy_filter *filter)
+{
+    assert_status(legacy_filter_try(filter), STATUS_SUCCESS);
 }
 
 void legacy_filter_unload(struct legacy_filter *filter)

@@ -20,6 +20,7 @@ struct legacy_filter {
 };
 
 /* Loads it above all that are there. */
+NTSTATUS legacy_filter_try(struct legacy_filter *filter);
 void legacy_filter_load(struct legacy_filter *filter);
 void legacy_filter_unload(struct legacy_filter *filter);
 
