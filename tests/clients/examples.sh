@@ -12,6 +12,8 @@ run=0
 while [ $run -lt $times ]; do
     clean hello
     clean journal journal.nv "record $run"
+    clean minifilter lines
+    clean legacy_filter "file $run"
     run=$((run + 1))
 done
 journal journal.nv >"$folder/out"

@@ -28,7 +28,8 @@ filters() {
 }
 filters ' trace:file=t; fault:op=flush+write,path=*.db,nth=3,status=c0000185,sticky;'
 for wrong in tracer 'trace' 'trace:file=' 'fault:op=close' 'fault:op=flush+' 'fault:nth=0' 'fault:nth=1x' \
-    'fault:status=0' 'fault:status=1C0000185' 'fault:sticky=yes' 'fault:path=' 'fault:pth=a' 'trace:file=t;fault:once'; do
+    'fault:status=0' 'fault:status=1C0000185' 'fault:sticky=yes' 'fault:path=' 'fault:pth=a' \
+    'trace:file=t;fault:once'; do
     filters "$wrong" | tail -n +3
 done
 ls t 2>&1
