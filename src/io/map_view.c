@@ -54,8 +54,8 @@ static bool is_error(intptr_t start)
 }
 
 /*
- * At the address or nowhere. Never with MAP_FIXED: what it finds it has unmapped when the file refuses, and then another
- * thread may be faster. Where the address counts as a hint only, the mapping may lie elsewhere.
+ * At the address or nowhere. Never with MAP_FIXED: what it finds it has unmapped when the file refuses, and then
+ * another thread may be faster. Where the address counts as a hint only, the mapping may lie elsewhere.
  */
 static intptr_t map_with(const struct nv_section *section, int memory, int flags, uintptr_t base, uint64_t offset,
                          size_t size_bytes)
