@@ -67,8 +67,7 @@ static bool is_keepers_own(int error)
 
 /*
  * Page by page. Where that does not work the hull does, and after a failure, too: each open file is told of a lost page
- * once, and the mapping's has to be told before the failure can be forgotten. So has the keeper's, again: it stopped at
- * the first page, and others may have been lost since.
+ * once, and the mapping's has to be told before the failure can be forgotten.
  */
 static void sync_scattered(struct nv_pages_sync *first, struct nv_os_range hull)
 {
@@ -79,13 +78,17 @@ static void sync_scattered(struct nv_pages_sync *first, struct nv_os_range hull)
         return;
     }
     sync_range(&first->sync, hull);
-    if (is_keepers_own(error))
-        return;
-    (void)nv_os->write_pages(first->keeper, &first->written);
-    if (first->sync.lost)
+    if (is_keepers_own(error) || first->sync.lost)
         return;
     first->sync.status = nv_os_status(error);
     first->sync.lost = true;
+}
+
+/* After a failure the keeper's open file has to be told, too, of each page: it may not have been asked, or stopped. */
+static void tell_keeper(struct nv_pages_sync *first)
+{
+    if (first->sync.lost && first->keeper)
+        (void)nv_os->write_pages(first->keeper, &first->written);
 }
 
 static void make(struct nv_sync *sync)
@@ -104,6 +107,7 @@ static void make(struct nv_sync *sync)
         sync_scattered(pages_sync(sync), hull);
     else
         sync_range(sync, hull);
+    tell_keeper(pages_sync(sync));
 }
 
 /* Of one mapping, and so of one open file: each of these is told of a lost page for itself. */
