@@ -58,21 +58,30 @@ static bool disk_holds(const struct disk *disk, const char *text)
            strncmp(found, text, TEXT_BYTES) == 0 && strncmp(found + FAR, text, TEXT_BYTES) == 0;
 }
 
-/* Writes the text to the first and the last page. What is reported durable is on the disk. */
-static NTSTATUS put(struct region *region, const struct way *way, const struct disk *disk, const char *text)
+/* Writes the text to the first and the last page. */
+static NTSTATUS put_both(struct region *region, const struct way *way, const char *text)
 {
     char whole[TEXT_BYTES] = {0};
     strncpy(whole, text, TEXT_BYTES - 1);
     NTSTATUS status = way->write(region, 0, whole, TEXT_BYTES);
-    if (status == STATUS_SUCCESS)
-        status = way->write(region, FAR, whole, TEXT_BYTES);
-    if (status == STATUS_SUCCESS)
-        status = way->finish(region);
+    return status == STATUS_SUCCESS ? way->write(region, FAR, whole, TEXT_BYTES) : status;
+}
+
+/* What is reported durable is on the disk. */
+static NTSTATUS finish(struct region *region, const struct way *way, const struct disk *disk, const char *text)
+{
+    NTSTATUS status = way->finish(region);
     if (status == STATUS_SUCCESS && !disk_holds(disk, text)) {
         printf("failed: %s reports '%s' as durable, and the disk does not hold it\n", way->name, text);
         exit(1);
     }
     return status;
+}
+
+static NTSTATUS put(struct region *region, const struct way *way, const struct disk *disk, const char *text)
+{
+    NTSTATUS status = put_both(region, way, text);
+    return status == STATUS_SUCCESS ? finish(region, way, disk, text) : status;
 }
 
 static void expect(NTSTATUS status, NTSTATUS expected, const char *what)
@@ -119,30 +128,51 @@ static struct disk new_file(struct region *region, const char *path, const char 
 {
     static const char zeros[REGION_BYTES];
     region_open(region, path);
+    must(posix_fallocate(region->descriptor, 0, sizeof zeros) == 0, "fallocate");
     must(pwrite(region->descriptor, zeros, sizeof zeros, 0) == (ssize_t)sizeof zeros, "write");
     must(fsync(region->descriptor) == 0, "fsync");
     region_map(region, REGION_BYTES, true);
     return disk_below(region, image);
 }
 
+/*
+ * The disk fails while another syncs what was written here, and then works again: the data are lost, and who was to
+ * make them durable is told so.
+ */
+static void expect_loss_to_be_told(struct region *region, const struct way *way, const struct disk *disk,
+                                   char *const *commands)
+{
+    expect(put_both(region, way, "between"), STATUS_SUCCESS, "before another's failure");
+    const bool durable = disk_holds(disk, "between"); /* by a way that had nothing to wait for */
+    run(commands[0]);
+    int other = open(region->path, O_RDONLY | O_CLOEXEC);
+    must(other >= 0 && (fsync(other) != 0 || durable) && close(other) == 0, "a sync of another's that fails");
+    run(commands[1]);
+    (void)finish(region, way, disk, "between");
+    expect(NvrtlForgetFailure(region->token), STATUS_SUCCESS, "forget another's failure");
+    expect(put(region, way, disk, "old"), STATUS_SUCCESS, "after another's failure");
+}
+
 int command_failing(int count, char **arguments)
 {
     const struct way *way = way_find(arguments[0]);
     const NTSTATUS expected = (NTSTATUS)strtoul(arguments[3], NULL, 16);
-    const char *mend = count > 5 ? arguments[5] : NULL;
+    char *const *commands = arguments + 4;
     struct region region;
     const struct disk disk = new_file(&region, arguments[1], arguments[2]);
     for (size_t i = 0; way_at(i); i++)
         if (way_at(i)->promises)
             expect(put(&region, way_at(i), &disk, "old"), STATUS_SUCCESS, "before the failure");
+    if (count > 5)
+        expect_loss_to_be_told(&region, way, &disk, commands);
 
-    run(arguments[4]);
+    run(commands[0]);
     expect(put(&region, way, &disk, "new"), expected, "the first failure");
     expect_all_to_fail(&region, &disk, expected);
-    if (!mend)
+    if (count < 6)
         return 0;
 
-    run(mend);
+    run(commands[1]);
     expect_all_to_fail(&region, &disk, expected);
     expect(NvrtlForgetFailure(region.token), STATUS_SUCCESS, "forget");
     expect(put(&region, way, &disk, "mended"), STATUS_SUCCESS, "after the failure");

@@ -38,7 +38,7 @@ def options():
     parser.add_argument('--nvdimm', choices=['mem-ctrl', 'cpu'],
                         help='two modules of persistent memory, and what survives: memory alone, or the caches too')
     parser.add_argument('--virtio-pmem', action='store_true', help='persistent memory that the host has to sync')
-    parser.add_argument('--seconds', type=int, default=300, help='how long the guest may run')
+    parser.add_argument('--seconds', type=int, default=900, help='how long the guest may run')
     parser.add_argument('--shell', action='store_true', help='a shell in the guest, in place of the test')
     return parser.parse_args()
 
