@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <nvrtl/nvrtl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -57,17 +58,34 @@ static enum kind kind_of(int descriptor)
     return status.stx_attributes & STATX_ATTR_MOUNT_ROOT ? VOLUME_KIND : FOLDER_KIND;
 }
 
-/* By the number of a descriptor: so no character of a path is one that NT names do not have. */
+/*
+ * Its path, by which filters know it; or its entry in /proc, where the path has what NT names do not have, or is that of
+ * the root. Returns the length.
+ */
+static size_t path_of(int descriptor, char *path, size_t room)
+{
+    char link[40];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+    ssize_t length = readlink(link, path, room - 1);
+    size_t plain = 0;
+    while (length > 1 && plain < (size_t)length && path[plain] >= ' ' && path[plain] <= '~' && path[plain] != '\\')
+        plain++;
+    path[plain] = '\0';
+    return plain > 0 && plain == (size_t)length ? plain : (size_t)snprintf(path, room, "%s", link);
+}
+
 static NTSTATUS open_nt(int descriptor, enum kind kind, HANDLE *handle)
 {
-    char text[64];
-    WCHAR buffer[64];
+    static const char root[] = "\\??\\unix";
+    char text[sizeof root + PATH_MAX];
+    WCHAR buffer[sizeof text];
     OBJECT_ATTRIBUTES attributes;
     IO_STATUS_BLOCK io;
-    int length = snprintf(text, sizeof text, "\\??\\unix\\proc\\self\\fd\\%d", descriptor);
-    for (int i = 0; i < length; i++)
+    memcpy(text, root, sizeof root - 1);
+    size_t length = sizeof root - 1 + path_of(descriptor, text + sizeof root - 1, sizeof text - sizeof root + 1);
+    for (size_t i = 0; i < length; i++)
         buffer[i] = (WCHAR)text[i];
-    USHORT size_bytes = (USHORT)((size_t)length * sizeof *buffer);
+    USHORT size_bytes = (USHORT)(length * sizeof *buffer);
     UNICODE_STRING name = {size_bytes, size_bytes, buffer};
     InitializeObjectAttributes(&attributes, &name, 0, NULL, NULL);
     return NtOpenFile(handle, kinds[kind].access | SYNCHRONIZE, &attributes, &io, FILE_SHARE_VALID_FLAGS,

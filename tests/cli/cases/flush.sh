@@ -23,6 +23,12 @@ echo '--- what cannot be flushed'
 mkfifo fifo
 ln -s nowhere dangling
 nvrtl flush missing fifo /dev/null dangling file/below
+echo '--- what its device says'
+for status in C0000185 C000009C C000007F C000026E C00000A2 C0000001; do
+    export NVRTL_FILTERS="fault:op=flush,path=*/file,status=$status"
+    nvrtl flush file folder
+done
+unset NVRTL_FILTERS
 chmod a-w file
 without_rights=
 [ "$(id -u)" -ne 0 ] || without_rights='setpriv --inh-caps=-all --bounding-set=-all'
