@@ -59,8 +59,8 @@ static enum kind kind_of(int descriptor)
 }
 
 /*
- * Its path, by which filters know it; or its entry in /proc, where the path has what NT names do not have, or is that of
- * the root. Returns the length.
+ * Its path, by which filters know it; or its entry in /proc, where the path has what NT names do not have, or is the
+ * root's. Returns the length.
  */
 static size_t path_of(int descriptor, char *path, size_t room)
 {
