@@ -157,16 +157,21 @@ int nv_lines_each_unnamed(const struct nv_object *object, int (*act)(void *conte
     return unnamed.status;
 }
 
+/* For lines of one range, which one thread may have locked. */
+struct wait {
+    bool alone; /* nobody can have them locked */
+    struct nv_patience patience;
+};
+
 /* Whoever locks the line from now on sees that it is held, and lets it go again. */
-static uint32_t await_unlocked(struct nv_line_record *record, bool alone)
+static uint32_t await_unlocked(struct nv_line_record *record, struct wait *wait)
 {
-    struct nv_patience patience = {0};
     uint32_t word = atomic_load(&record->committed);
 
-    if (alone)
+    if (wait->alone)
         return atomic_fetch_and(&record->committed, ~NV_LINE_LOCKED) & ~NV_LINE_LOCKED;
     while (word & NV_LINE_LOCKED) {
-        nv_patience_wait(&patience, &record->committed, word);
+        nv_patience_wait(&wait->patience, &record->committed, word);
         word = atomic_load(&record->committed);
     }
     return word;
@@ -174,10 +179,11 @@ static uint32_t await_unlocked(struct nv_line_record *record, bool alone)
 
 static void commit(struct nv_line_record *record, uint32_t version)
 {
-    uint32_t word = await_unlocked(record, false);
+    struct wait wait = {0};
+    uint32_t word = await_unlocked(record, &wait);
 
     while (nv_line_is_newer(version, word) && !atomic_compare_exchange_strong(&record->committed, &word, version))
-        word = await_unlocked(record, false);
+        word = await_unlocked(record, &wait);
 }
 
 static bool note_version(struct nv_line_record *record, void *context)
@@ -189,14 +195,16 @@ static bool note_version(struct nv_line_record *record, void *context)
     return false;
 }
 
-static bool await_line(struct nv_line_record *record, void *alone)
+static bool await_line(struct nv_line_record *record, void *wait)
 {
-    (void)await_unlocked(record, *(bool *)alone);
+    (void)await_unlocked(record, wait);
     return false;
 }
 
 void nv_lines_hold(struct nv_object *object, uint64_t offset, size_t length, bool alone, struct nv_lines_hold *hold)
 {
+    struct wait wait = {.alone = alone};
+
     hold->object = object;
     hold->header = object->lines ? header_of(object) : NULL;
     if (!hold->header)
@@ -206,7 +214,7 @@ void nv_lines_hold(struct nv_object *object, uint64_t offset, size_t length, boo
     memset(hold->versions, 0, sizeof hold->versions);
     atomic_store(&hold->header->held_from, offset);
     atomic_store(&hold->header->held_to, offset + length);
-    (void)visit(object, hold->first, hold->end, await_line, &alone);
+    (void)visit(object, hold->first, hold->end, await_line, &wait);
     (void)visit(object, hold->first, hold->end, note_version, hold);
 }
 
@@ -230,21 +238,23 @@ void nv_lines_let_go(struct nv_lines_hold *hold, bool copied)
     atomic_store(&hold->header->held_to, 0);
 }
 
-static bool give_up(struct nv_line_record *record, void *alone)
+static bool give_up(struct nv_line_record *record, void *wait)
 {
-    (void)await_unlocked(record, *(bool *)alone);
+    (void)await_unlocked(record, wait);
     commit(record, atomic_load(&record->flushes));
     return false;
 }
 
 void nv_lines_hold_tail(struct nv_object *object, uint64_t offset, bool alone)
 {
+    struct wait wait = {.alone = alone};
+
     offset = (offset + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
     if (!object->lines)
         return;
     atomic_store(&header_of(object)->held_from, offset);
     atomic_store(&header_of(object)->held_to, UINT64_MAX);
-    (void)visit(object, record_at(object, offset), record_at(object, UINT64_MAX), give_up, &alone);
+    (void)visit(object, record_at(object, offset), record_at(object, UINT64_MAX), give_up, &wait);
 }
 
 void nv_lines_let_go_tail(struct nv_object *object)

@@ -29,6 +29,8 @@ struct domain {
     void (*touch)(const struct call *call, uintptr_t address, size_t size_bytes); /* is about to be written */
     NTSTATUS (*start)(const struct call *call, uintptr_t address, size_t size_bytes);
     NTSTATUS (*finish)(const struct call *call);
+    bool (*pass)(const struct call *call, uintptr_t address,
+                 size_t size_bytes); /* start and finish in one; false: not so */
     NTSTATUS (*finish_thread)(struct nv_thread *thread);
     bool (*has_flushed)(const struct call *call); /* there is something to drain; its place does not matter */
 };
@@ -117,6 +119,36 @@ static NTSTATUS finish_thread_lines(struct nv_thread *thread)
     nv_expect_before_drain(&thread->flight);
     nv_flight_drain(&thread->flight);
     return STATUS_SUCCESS;
+}
+
+/*
+ * Flush and drain at once, past the flight. False: it is not as simple as that; nothing was done. The thread has
+ * nothing else in flight; nobody watches single stores, the order of durability, or what is flushed in vain.
+ */
+static bool pass_lines(const struct call *call, uintptr_t address, size_t size_bytes)
+{
+    uintptr_t end = address + size_bytes;
+
+    if (!nv_flight_is_empty(&call->thread->flight) || nv_expect_orders() || nv_waste_wanted() ||
+        atomic_load_explicit(&nv_stores_watched, memory_order_relaxed))
+        return false;
+    while (address < end) {
+        struct span span = cut(call->binding, &address, end, NV_LINE_BYTES);
+        uint64_t length = span.end - span.start;
+        const struct nv_file_map *map = span.file != NULL ? nv_file_reach(span.file, span.offset + length) : NULL;
+
+        if (map != NULL)
+            nv_flight_pass(map, span.offset, (const void *)span.start, length, call->place);
+        else if (span.file != NULL)
+            nv_notes_lost();
+    }
+    return true;
+}
+
+static bool pass_nothing(const struct call *call, uintptr_t address, size_t size_bytes)
+{
+    (void)call, (void)address, (void)size_bytes;
+    return false;
 }
 
 static bool has_flushed_lines(const struct call *call)
@@ -287,21 +319,28 @@ static const char *write_back_name(void)
     return "verified";
 }
 
+/* What a flush does, and the drain that its flags ask for. */
+static NTSTATUS make_durable(const struct domain *domain, const struct call *call, void *address, size_t size_bytes,
+                             bool drains)
+{
+    NTSTATUS status;
+
+    if (drains && domain->pass(call, (uintptr_t)address, size_bytes))
+        return STATUS_SUCCESS;
+    status = domain->start(call, (uintptr_t)address, size_bytes);
+    return NT_SUCCESS(status) && drains ? domain->finish(call) : status;
+}
+
 static NTSTATUS flush(const struct nv_region *region, void *address, size_t size_bytes, uint32_t flags,
                       const void *place)
 {
-    const struct domain *domain = domain_of(region);
     struct call call;
-    NTSTATUS status;
 
     if (!begin(&call, region, "RtlFlushNonVolatileMemory", place, __builtin_frame_address(0)))
         return STATUS_INSUFFICIENT_RESOURCES;
     if (nv_waste_wanted() && size_bytes != 0)
         nv_waste_note_flush(call.place, nv_waste_is_news(call.binding, address, size_bytes));
-    status = domain->start(&call, (uintptr_t)address, size_bytes);
-    if (NT_SUCCESS(status) && (flags & FLUSH_NV_MEMORY_IN_FLAG_NO_DRAIN) == 0)
-        status = domain->finish(&call);
-    return status;
+    return make_durable(domain_of(region), &call, address, size_bytes, (flags & FLUSH_NV_MEMORY_IN_FLAG_NO_DRAIN) == 0);
 }
 
 static bool some_range_is_news(const struct nv_binding *binding, const NV_MEMORY_RANGE *ranges, size_t count)
@@ -349,18 +388,6 @@ static NTSTATUS drain(const struct nv_region *region, const void *place)
     return domain->finish(&call);
 }
 
-/* After a write: the flush and the drain that its flags ask for (the flags of write and fill have the same values). */
-static NTSTATUS settle(const struct nv_region *region, const struct call *call, void *address, size_t size_bytes,
-                       bool drains)
-{
-    const struct domain *domain = domain_of(region);
-    NTSTATUS status = domain->start(call, (uintptr_t)address, size_bytes);
-
-    if (NT_SUCCESS(status) && drains)
-        status = domain->finish(call);
-    return status;
-}
-
 static NTSTATUS write(const struct nv_region *region, void *destination, const void *source, size_t size_bytes,
                       uint32_t flags, const void *place)
 {
@@ -373,8 +400,8 @@ static NTSTATUS write(const struct nv_region *region, void *destination, const v
     memmove(destination, source, size_bytes);
     if (way == 0)
         return STATUS_SUCCESS;
-    return settle(region, &call, destination, size_bytes,
-                  way == WRITE_NV_MEMORY_FLAG_PERSIST || (flags & WRITE_NV_MEMORY_FLAG_NO_DRAIN) == 0);
+    return make_durable(domain_of(region), &call, destination, size_bytes,
+                        way == WRITE_NV_MEMORY_FLAG_PERSIST || (flags & WRITE_NV_MEMORY_FLAG_NO_DRAIN) == 0);
 }
 
 /* NO_DRAIN holds for a fill with FLUSH alone. */
@@ -390,8 +417,8 @@ static NTSTATUS fill(const struct nv_region *region, void *destination, size_t s
     memset(destination, value, size_bytes);
     if (way == 0)
         return STATUS_SUCCESS;
-    return settle(region, &call, destination, size_bytes,
-                  way != FILL_NV_MEMORY_FLAG_FLUSH || (flags & FILL_NV_MEMORY_FLAG_NO_DRAIN) == 0);
+    return make_durable(domain_of(region), &call, destination, size_bytes,
+                        way != FILL_NV_MEMORY_FLAG_FLUSH || (flags & FILL_NV_MEMORY_FLAG_NO_DRAIN) == 0);
 }
 
 /* The durable image fails only where the run was asked for it. */
@@ -421,11 +448,11 @@ static void release(const struct nv_region *region, const void *place)
     }
 
 static const struct domain domains[] = {
-    [NvrtlDomainPageCache] = {ENGINE(NvrtlDomainPageCache), touch_lines, start_pages, finish_pages, finish_thread_pages,
-                              has_flushed_pages},
-    [NvrtlDomainCpuCache] = {ENGINE(NvrtlDomainCpuCache), touch_lines, start_lines, finish_lines, finish_thread_lines,
-                             has_flushed_lines},
-    [NvrtlDomainMemory] = {ENGINE(NvrtlDomainMemory), touch_nothing, start_nothing, finish_nothing,
+    [NvrtlDomainPageCache] = {ENGINE(NvrtlDomainPageCache), touch_lines, start_pages, finish_pages, pass_nothing,
+                              finish_thread_pages, has_flushed_pages},
+    [NvrtlDomainCpuCache] = {ENGINE(NvrtlDomainCpuCache), touch_lines, start_lines, finish_lines, pass_lines,
+                             finish_thread_lines, has_flushed_lines},
+    [NvrtlDomainMemory] = {ENGINE(NvrtlDomainMemory), touch_nothing, start_nothing, finish_nothing, pass_nothing,
                            finish_thread_nothing, has_flushed_something},
 };
 

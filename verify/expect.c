@@ -129,6 +129,11 @@ static void ask(const struct nv_ledger_order *order, const struct question *ques
         broken(NV_EVENT_TORN, "NvrtlExpectOrder", &order->then, order->then.offset, place);
 }
 
+bool nv_expect_orders(void)
+{
+    return atomic_load_explicit(&nv_notes_ledger()->orders, memory_order_relaxed) != 0;
+}
+
 void nv_expect_before_drain(const struct nv_flight *flight)
 {
     struct nv_ledger *ledger = nv_notes_ledger();

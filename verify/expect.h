@@ -10,6 +10,9 @@ void nv_expect_durable(const struct nv_runtime *runtime, const void *address, si
 void nv_expect_order(const struct nv_runtime *runtime, const NV_MEMORY_RANGE *first, const NV_MEMORY_RANGE *then,
                      uint16_t place);
 
+/* Whether there are orders to watch. */
+bool nv_expect_orders(void);
+
 /* What is in flight is about to become durable: whether all that must be so before it is. */
 void nv_expect_before_drain(const struct nv_flight *flight);
 

@@ -23,6 +23,12 @@ struct nv_flight {
 bool nv_flight_add(struct nv_flight *flight, const struct nv_file_map *map, uint64_t offset, const void *view,
                    uint16_t place);
 
+/*
+ * Flush and drain whole lines, from `offset` in the file, which the flight need not know of: `view` is what they hold.
+ */
+void nv_flight_pass(const struct nv_file_map *map, uint64_t offset, const void *view, size_t size_bytes,
+                    uint16_t place);
+
 /* Bring everything into the durable image, but what is older than what stands there. */
 void nv_flight_drain(struct nv_flight *flight);
 

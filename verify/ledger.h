@@ -42,7 +42,7 @@ struct nv_lines_header {
 struct nv_line_record {
     _Atomic uint16_t write_place; /* of the last write that was seen; 0: none */
     _Atomic uint16_t flush_place; /* of the last flush; 0: none */
-    _Atomic uint32_t hash;        /* nv_line_hash of what was last flushed */
+    _Atomic uint32_t hash; /* nv_line_hash of what last went into flight; all that is flushed, when waste counts */
     _Atomic uint32_t flushes;
     _Atomic uint32_t committed; /* and the line's lock */
     _Atomic uint64_t unnamed; /* store level: a bit for each byte that was stored, and that no flush has named since */

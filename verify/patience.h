@@ -10,12 +10,14 @@
 
 #define NV_PATIENCE_SPINS 100
 #define NV_PATIENCE_NS 1000000000
+#define NV_PATIENCE_SHORT_NS 1000000 /* for the other lines of one who is dead */
 
-/* All zero before the first wait for a line. */
+/* All zero before the first wait for a line, or for lines that are looked at together. */
 struct nv_patience {
     unsigned spins;
     uint32_t word; /* the record's `committed` */
     int64_t since_ns;
+    bool lost; /* a holder was taken for dead */
 };
 
 /* Let others go on. */
@@ -45,8 +47,11 @@ static inline void nv_patience_wait(struct nv_patience *patience, _Atomic uint32
         patience->word = word;
         patience->since_ns = now_ns;
     }
-    if (now_ns - patience->since_ns > NV_PATIENCE_NS)
+    if (now_ns - patience->since_ns > (patience->lost ? NV_PATIENCE_SHORT_NS : NV_PATIENCE_NS)) {
+        patience->lost = true;
+        patience->since_ns = 0;
         atomic_compare_exchange_strong(committed, &word, word & ~NV_LINE_LOCKED);
+    }
 }
 
 #endif

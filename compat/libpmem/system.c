@@ -145,7 +145,22 @@ static int system_device_dax_bytes(dev_t device, size_t *size_bytes)
     return error ? error : *size_bytes ? 0 : -EINVAL;
 }
 
-/* Writing to the file of the device's region empties the queues; a region that has none needs it not. */
+/* The file says 0 where there are no queues that software could empty; writing 1 empties them. */
+static int empty_queues(const char *path)
+{
+    char line[8];
+    int error = read_line(path, line, sizeof(line));
+    if (error || strcmp(line, "1") != 0)
+        return error;
+    int file = system_open(path, O_WRONLY, 0);
+    if (file < 0)
+        return file;
+    int written = outcome((int)write(file, "1", 1));
+    system_close(file);
+    return written < 0 ? written : 0;
+}
+
+/* The file is one of the device's region, which is one of its parents in sysfs. */
 static int system_deep_flush(dev_t device)
 {
     char path[256];
@@ -154,14 +169,9 @@ static int system_deep_flush(dev_t device)
     int length = snprintf(path, sizeof(path), "/sys/dev/char/%u:%u", major(device), minor(device));
     for (int depth = 0; depth < PARENTS_MAX; depth++) {
         (void)snprintf(path + length, sizeof(path) - (size_t)length, "/deep_flush");
-        int file = system_open(path, O_WRONLY, 0);
-        if (file >= 0) {
-            int written = outcome((int)write(file, "1", 1));
-            system_close(file);
-            return written < 0 ? written : 0;
-        }
-        if (file != -ENOENT)
-            return file;
+        int error = empty_queues(path);
+        if (error != -ENOENT)
+            return error;
         length += snprintf(path + length, sizeof(path) - (size_t)length, "/..");
     }
     return 0;

@@ -231,6 +231,8 @@ static void decide_by_system(struct nv_segment *segment)
         decide_by_file(segment, &file);
     else if ((kind = volatile_by_mount(segment->device)) != NULL)
         decide(segment, NvrtlDomainVolatile, "%s: it lives in memory", kind);
+    else if (is_map_sync(segment))
+        decide_direct(segment, "DAX, mapped with MAP_SYNC", "block", segment->device);
     else
         decide(segment, NvrtlDomainPageCache, "the path does not lead to the file (any more): msync is right for all");
 }

@@ -193,6 +193,8 @@ static void flags_and_variables(void **state)
         {on_lines, 64, PMEM_F_MEM_WB | PMEM_F_MEM_NODRAIN, {1, 0, 0, 0}},
         {on_lines, 64, PMEM_F_MEM_NONTEMPORAL, {0, 1, 1, 0}},
         {on_lines, 64, PMEM_F_MEM_WC | PMEM_F_MEM_NODRAIN, {0, 0, 1, 0}},
+        {on_lines, 64, PMEM_F_MEM_NOFLUSH | PMEM_F_MEM_NONTEMPORAL, {0, 0, 0, 0}},
+        {on_lines, 64, PMEM_F_MEM_TEMPORAL | PMEM_F_MEM_NONTEMPORAL, {1, 1, 0, 0}},
         {on_lines, 0, 0, {0, 1, 0, 0}},
         {no_movnt, 4096, 0, {1, 1, 0, 0}},
         {no_movnt, 4096, PMEM_F_MEM_NONTEMPORAL, {1, 1, 0, 0}},

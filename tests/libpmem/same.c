@@ -2,6 +2,7 @@
 /*
  * Calls every function of libpmem and prints what it answers, so that two libraries can be compared line by line: what
  * may differ (addresses, the words of messages) is not printed. usage: same FOLDER ONE-STORE-IN-SO-MANY
+ *         [DEVICE-DAX]
  */
 #include <libpmem.h>
 
@@ -330,9 +331,39 @@ static void shows(const char *name, const char *base)
     pmem_unmap(again, ROOM);
 }
 
+/* -- device DAX: as long as it is, and mapped whole -- */
+
+static void device(const char *path)
+{
+    const size_t other = FILE_BYTES;
+    size_t length = 0;
+    int is_pmem = 0;
+    char *base = pmem_map_file(path, 0, 0, 0, &length, &is_pmem);
+    printf("device: %s, %zx bytes, pmem %d\n", base ? "mapped" : "refused", length, is_pmem);
+    if (!base)
+        return;
+    SAY(pmem_is_pmem(base, length));
+    stores(base);
+    flushes(base, ROOM);
+    SAY(pmem_msync(base, ROOM));
+    SAY(pmem_deep_persist(base + 3, 1000));
+    SAY(pmem_deep_drain(base, length));
+    SAY(pmem_unmap(base, length));
+    const struct attempt device_attempts[] = {
+        {path, length, PMEM_FILE_CREATE | PMEM_FILE_SPARSE},
+        {path, length, 0},
+        {path, other, PMEM_FILE_CREATE},
+        {path, 0, PMEM_FILE_CREATE},
+        {path, 0, PMEM_FILE_EXCL},
+        {path, length, PMEM_FILE_CREATE | PMEM_FILE_TMPFILE},
+    };
+    for (size_t i = 0; i < COUNT(device_attempts); i++)
+        attempt(&device_attempts[i]);
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 3)
+    if (argc < 3)
         return 2;
     folder = argv[1];
     one_in = (unsigned)atoi(argv[2]);
@@ -347,5 +378,7 @@ int main(int argc, char **argv)
     stores(anonymous);
     flushes(anonymous, ROOM);
     SAY(pmem_unmap(base, ROOM));
+    if (argc > 3)
+        device(argv[3]);
     return 0;
 }

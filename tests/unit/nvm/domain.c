@@ -162,6 +162,8 @@ static void paths_that_lead_elsewhere(void **state)
     assert_int_equal(domain_on(&segment, tmpfs, NULL), NvrtlDomainVolatile);
     assert_int_equal(domain_on(&segment, ext4, NULL), NvrtlDomainPageCache);
     assert_int_equal(domain_on(&segment, nothing, NULL), NvrtlDomainPageCache);
+    const struct fake_file dax[] = {SMAPS("sf"), {NULL, NULL}};
+    assert_int_equal(domain_on(&segment, dax, NULL), NvrtlDomainCpuCache); /* only DAX can be mapped so */
     regular_file(STATX_ATTR_DAX, TMPFS_MAGIC);
     file.stx_ino = 78;
     assert_int_equal(domain_on(&segment, ext4, NULL), NvrtlDomainPageCache);
