@@ -276,13 +276,22 @@ static size_t expand(struct nv_stack *stack, size_t at, const struct nv_stack *l
     return made;
 }
 
+static bool has_main(const struct nv_stack *stack, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (stack->frames[i].function && strcmp(stack->frames[i].function, "main") == 0)
+            return true;
+    return false;
+}
+
+/* What calls main has no name: nobody wants it, and it would take all of libc's debug information. */
 static void symbolise_stack(struct symboliser *symboliser, struct nv_stack *stack)
 {
-    for (size_t at = 0; at < stack->count;) {
+    for (size_t at = 0, next; at < stack->count && !has_main(stack, at); at = next) {
         const struct nv_frame *frame = &stack->frames[at];
         bool wanted = frame->module && !frame->function && !frame->source;
         const struct place *place = wanted ? place_find(symboliser, frame) : NULL;
-        at += place ? expand(stack, at, &place->lines) : 1;
+        next = at + (place ? expand(stack, at, &place->lines) : 1);
     }
 }
 

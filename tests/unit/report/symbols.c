@@ -204,6 +204,24 @@ static void marks_and_flushes_are_named_too(void **state)
     nv_report_free(report);
 }
 
+static uintptr_t main_place;
+
+static void what_calls_main_stays_unnamed(void **state)
+{
+    (void)state;
+    uintptr_t bias = 0;
+    dl_iterate_phdr(find_bias, &bias);
+    const uint64_t offsets[] = {outer_offset(), main_place - bias, outer_offset()};
+    struct nv_report *report = report_at(program, offsets, 3);
+    const struct nv_stack *stack = &report->findings[0]->write_stack;
+    assert_int_equal(stack->count, 4); /* the first is two */
+    assert_string_equal(stack->frames[1].function, "outer_place");
+    assert_string_equal(stack->frames[2].function, "main");
+    assert_null(stack->frames[3].function);
+    assert_int_equal(stack->frames[3].offset, offsets[2]);
+    nv_report_free(report);
+}
+
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
@@ -215,7 +233,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_is_no_module_is_left_alone),
         cmocka_unit_test(offsets_outside_the_module_are_left_alone),
         cmocka_unit_test(marks_and_flushes_are_named_too),
+        cmocka_unit_test(what_calls_main_stays_unnamed),
     };
+    main_place = caller();
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     if (length <= 0)
         return 2;
