@@ -107,12 +107,20 @@ static uint64_t os_time_ns(void)
     return read_clock(CLOCK_REALTIME);
 }
 
+static int sync_range(int descriptor, off_t from, off_t size_bytes, unsigned flags)
+{
+    int saved = errno;
+#ifdef SYS_sync_file_range2 /* POWER has the arguments in another order */
+    return (int)outcome(syscall(SYS_sync_file_range2, descriptor, flags, from, size_bytes), saved);
+#else
+    return (int)outcome(syscall(SYS_sync_file_range, descriptor, from, size_bytes, flags), saved);
+#endif
+}
+
 /* To wait for pages behind the end of every file does nothing but to tell of errors. */
 static int os_check_file(int descriptor)
 {
-    int saved = errno;
-    return (int)outcome(syscall(SYS_sync_file_range, descriptor, INT64_MAX - 1, 1L, SYNC_FILE_RANGE_WAIT_BEFORE),
-                        saved);
+    return sync_range(descriptor, INT64_MAX - 1, 1, SYNC_FILE_RANGE_WAIT_BEFORE);
 }
 
 /* msync of the pages that the range touches. */
@@ -143,12 +151,7 @@ static int os_sync_volume(int descriptor)
 static int os_write_back(int descriptor)
 {
     const unsigned all = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
-    int saved = errno;
-#ifdef SYS_sync_file_range2 /* the order of the arguments, where the other one wastes registers */
-    return (int)outcome(syscall(SYS_sync_file_range2, descriptor, all, (off_t)0, (off_t)0), saved);
-#else
-    return (int)outcome(syscall(SYS_sync_file_range, descriptor, (off_t)0, (off_t)0, all), saved);
-#endif
+    return sync_range(descriptor, 0, 0, all);
 }
 
 static int os_drop_pages(int descriptor)
