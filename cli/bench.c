@@ -52,7 +52,8 @@ static const struct argp_option options[] = {
 static const char documentation[] =
     "Measure this machine: durable write, fill, flush and drain by nvrtl, beside libpmem where it is installed, and "
     "beside the bare instructions, which are the limit.\v"
-    "DRAM stands in for persistent memory, and nothing is written to DIR but one file without a name. Exit status: 125 "
+    "DRAM stands in for persistent memory, and nothing is written to DIR but one file, which loses its name before it "
+    "is measured. Exit status: 125 "
     "if it could not be measured, 2 for an option that is not known.";
 
 /* -- options -- */

@@ -87,18 +87,37 @@ static const char *take_token(struct nv_bench_pages *pages)
     return information.Domain == NvrtlDomainPageCache ? NULL : "its files are not on a disk behind a page cache";
 }
 
-static const char *open_file(struct nv_bench_pages *pages, const char *folder)
+/* nvrtl opens the file by its path, when a drain would gain by it: once. After that it needs no name. */
+static const char *drain_once(const struct nv_bench_pages *pages)
 {
-    pages->file = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (pages->file < 0)
-        return strerror(errno);
+    NV_MEMORY_RANGE ends[] = {{pages->base, 8}, {pages->base + pages->size_bytes - 8, 8}};
+    NTSTATUS status = RtlFlushNonVolatileMemoryRanges(pages->batch.token, ends, 2, 0);
+    return status == STATUS_SUCCESS ? NULL : "its files cannot be made durable";
+}
+
+static const char *prepare_file(struct nv_bench_pages *pages)
+{
     errno = 0;
     if (!fill_file(pages) || !map_file(pages))
         return errno ? strerror(errno) : "the disk is full";
     find_counter(pages);
     if (nv_bench_libpmem2_map(pages->file, &pages->libpmem2_base, &pages->batch.persist))
         madvise(pages->libpmem2_base, pages->size_bytes, MADV_RANDOM);
-    return take_token(pages);
+    const char *failure = take_token(pages);
+    return failure ? failure : drain_once(pages);
+}
+
+static const char *open_file(struct nv_bench_pages *pages, const char *folder)
+{
+    char path[4096];
+    if (snprintf(path, sizeof path, "%s/nvrtl-bench-XXXXXX", folder) >= (int)sizeof path)
+        return strerror(ENAMETOOLONG);
+    pages->file = mkostemp(path, O_CLOEXEC);
+    if (pages->file < 0)
+        return strerror(errno);
+    const char *failure = prepare_file(pages);
+    unlink(path);
+    return failure;
 }
 
 struct nv_bench_pages *nv_bench_pages_open(const char *folder, uint64_t seed, bool quick, char *error,
@@ -231,7 +250,8 @@ void nv_bench_pages_cases(struct nv_bench *bench, struct nv_bench_pages *pages)
     size_t most = pages->quick ? 64 : SCATTERED_MAX;
     for (size_t scattered = 1; scattered <= most; scattered *= 8)
         add(bench, pages, "page cache, scattered pages", scattered, no_others);
-    add(bench, pages, "page cache, with 2000 other dirty pages", 8, dirty_others);
+    for (size_t scattered = 8; scattered <= most; scattered *= 8)
+        add(bench, pages, "page cache, with 2000 other dirty pages", scattered, dirty_others);
     if (!pages->libpmem2_base)
         nv_bench_note(bench, "libpmem2 is not installed: msync of each page stands for it");
     if (!*pages->counter || device_flushes(pages) < 0)

@@ -74,10 +74,9 @@ struct nv_backing *nv_backing_get(uint64_t device, uint64_t inode)
 /* Under the lock: takes the keeper away, which the caller ends without it. */
 static struct nv_os_keeper *take_keeper(struct nv_backing *backing)
 {
-    struct nv_os_keeper *keeper = atomic_exchange(&backing->keeper, NULL);
-    kept -= keeper != NULL;
+    kept -= backing->keeping == KEPT;
     backing->keeping = NOT_YET;
-    return keeper;
+    return atomic_exchange(&backing->keeper, NULL);
 }
 
 /* Under the lock. */
@@ -235,6 +234,8 @@ void nv_backing_after_fork(int in_child)
                 nv_os->forget_keeper(keeper);
             nv_syncs_open(&backing->syncs);
         }
+    if (in_child)
+        kept = 0; /* nobody is about to start one */
     pthread_mutex_unlock(&lock);
 }
 

@@ -99,20 +99,6 @@ static void unlock(struct binding *binding)
     pthread_mutex_unlock(&stripe_of(binding)->lock);
 }
 
-/* The live binding, locked, with no drain under way; NULL if it is freed. */
-static struct binding *lock_idle(void *handle)
-{
-    struct binding *binding = lock_live(handle);
-    while (binding && binding->flights) {
-        pthread_cond_wait(&stripe_of(binding)->drained, &stripe_of(binding)->lock);
-        if (!nv_slot_is(&binding->slot, (uint64_t)(uintptr_t)handle)) {
-            unlock(binding);
-            return NULL;
-        }
-    }
-    return binding;
-}
-
 /* Under the lock. */
 static NTSTATUS first_failure(const struct binding *binding)
 {
@@ -367,14 +353,16 @@ static void end_flights(struct flight *flights)
 
 void nv_binding_free(void *handle)
 {
-    struct binding *binding = lock_idle(handle);
+    struct binding *binding = lock_live(handle);
     if (!binding)
         return;
-    (void)nv_pool_retire(&nv_binding_pool, (uint64_t)(uintptr_t)handle);
+    (void)nv_pool_retire(&nv_binding_pool, (uint64_t)(uintptr_t)handle); /* no drain begins any more */
+    pthread_cond_broadcast(&stripe_of(binding)->drained);
+    while (binding->flights)
+        pthread_cond_wait(&stripe_of(binding)->drained, &stripe_of(binding)->lock);
     struct piece *pieces = binding->pieces;
     struct flight *spare = binding->spare;
     uint32_t count = binding->count;
-    pthread_cond_broadcast(&stripe_of(binding)->drained); /* who waits to drain it sees that it is gone */
     unlock(binding);
     end_pieces(pieces, count);
     end_flights(spare);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define PATIENCE_S 1
+#define WATCH_NS 100000u
 
 /* With every signal blocked, those of the C library, too. */
 static int begin(struct nv_os_keeper *keeper)
@@ -47,14 +48,17 @@ static void wait_until_gone(struct nv_os_keeper *keeper)
         futex(&keeper->thread, FUTEX_WAIT, thread, NULL);
 }
 
-/* False: the thread is gone. It never goes by itself, but a filter of the program may end it. */
-static bool wait_for(struct nv_os_keeper *keeper, _Atomic uint32_t *word)
+/*
+ * Until the word is another. False: the thread is gone. It never goes by itself, but a filter of the program may end
+ * it.
+ */
+static bool wait_while(struct nv_os_keeper *keeper, _Atomic uint32_t *word, uint32_t value)
 {
     const struct timespec limit = {PATIENCE_S, 0};
-    while (!atomic_load_explicit(word, memory_order_acquire)) {
+    while (atomic_load_explicit(word, memory_order_acquire) == value) {
         if (!atomic_load_explicit(&keeper->thread, memory_order_acquire))
-            return atomic_load_explicit(word, memory_order_acquire) != 0;
-        futex(word, FUTEX_WAIT_PRIVATE, 0, &limit);
+            return atomic_load_explicit(word, memory_order_acquire) != value;
+        futex(word, FUTEX_WAIT_PRIVATE, value, &limit);
     }
     return true;
 }
@@ -67,7 +71,7 @@ int nv_keeper_start(struct nv_os_file *file, struct nv_os_keeper **keeper)
     *made =
         (struct nv_os_keeper){.file = file, .device = file->device, .inode = file->inode, .descriptor = -1, .maps = -1};
     int error = begin(made);
-    if (!error && !wait_for(made, &made->ready))
+    if (!error && !wait_while(made, &made->ready, 0))
         error = -ESRCH;
     if (!error)
         error = made->error;
@@ -87,15 +91,37 @@ static void ring(struct nv_os_keeper *keeper)
     futex(&keeper->bell, FUTEX_WAKE_PRIVATE, 1, NULL);
 }
 
+/*
+ * The writes of a fast device end in less time than a thread takes to wake up. So whoever waits for them is woken when
+ * they are started, and watches for the end, for a while; unless the keeper would need this very CPU.
+ */
+static void watch(struct nv_os_keeper *keeper, struct nv_keeper_request *request)
+{
+    unsigned cpu;
+    uint64_t began_ns = nv_os->clock_ns(), ns = 0;
+    bool shared = syscall(SYS_getcpu, &cpu, NULL, NULL) != 0 || cpu == request->cpu;
+    while (!shared && ns < WATCH_NS && atomic_load_explicit(&request->state, memory_order_acquire) != NV_KEEPER_DONE)
+        ns = nv_os->clock_ns() - began_ns;
+    (void)wait_while(keeper, &request->state, NV_KEEPER_STARTED);
+    atomic_store_explicit(&keeper->wait_ns, nv_os->clock_ns() - began_ns, memory_order_relaxed);
+}
+
 int nv_keeper_write(struct nv_os_keeper *keeper, const struct nv_os_pages *pages)
 {
-    struct nv_keeper_request request = {.pages = pages};
+    struct nv_keeper_request request = {
+        .pages = pages,
+        .tell_start = atomic_load_explicit(&keeper->wait_ns, memory_order_relaxed) < WATCH_NS,
+    };
     request.next = atomic_load_explicit(&keeper->requests, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(&keeper->requests, &request.next, &request, memory_order_release,
                                                   memory_order_relaxed))
         continue;
     ring(keeper);
-    return wait_for(keeper, &request.done) ? request.error : -ESRCH;
+    if (!wait_while(keeper, &request.state, NV_KEEPER_ASKED))
+        return -ESRCH;
+    if (atomic_load_explicit(&request.state, memory_order_acquire) == NV_KEEPER_STARTED)
+        watch(keeper, &request);
+    return atomic_load_explicit(&request.state, memory_order_acquire) == NV_KEEPER_DONE ? request.error : -ESRCH;
 }
 
 void nv_keeper_end(struct nv_os_keeper *keeper)

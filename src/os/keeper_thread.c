@@ -174,6 +174,7 @@ static int seal(void)
         ALLOW(SYS_sync_file_range),
         ALLOW(SYS_close),
         ALLOW(SYS_exit),
+        ALLOW(SYS_getcpu),
         ALLOW(SYS_restart_syscall),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 3),
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
@@ -242,16 +243,24 @@ static int start_writes(struct nv_os_keeper *keeper, const struct nv_os_pages *p
     return error ? error : each_range(keeper, pages, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE);
 }
 
+static void tell(struct nv_keeper_request *request, enum nv_keeper_state state)
+{
+    atomic_store_explicit(&request->state, state, memory_order_release);
+    wake(&request->state); /* it may be gone by now: then nobody waits there */
+}
+
 static void serve(struct nv_os_keeper *keeper, struct nv_keeper_request *requests)
 {
-    for (struct nv_keeper_request *request = requests; request; request = request->next)
+    for (struct nv_keeper_request *request = requests; request; request = request->next) {
         request->error = start_writes(keeper, request->pages);
+        if (request->tell_start && call(SYS_getcpu, (long)&request->cpu, 0, 0, 0, 0) == 0)
+            tell(request, NV_KEEPER_STARTED);
+    }
     for (struct nv_keeper_request *next, *request = requests; request; request = next) {
         if (!request->error)
             request->error = each_range(keeper, request->pages, SYNC_FILE_RANGE_WAIT_AFTER);
         next = request->next;
-        atomic_store_explicit(&request->done, 1, memory_order_release);
-        wake(&request->done); /* it may be gone by now: then nobody waits there */
+        tell(request, NV_KEEPER_DONE);
     }
 }
 

