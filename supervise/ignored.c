@@ -48,15 +48,15 @@ static int gather_told(struct nv_ignored *ignored, const struct nv_ledger *ledge
 }
 
 static int gather_suppressed(struct nv_ignored *ignored, const struct nv_suppressions *list,
-                             const struct nv_object *object, const char *path)
+                             const struct nv_ignored_file *file)
 {
     char head[HEAD_BYTES];
-    ssize_t head_bytes = pread(object->view, head, sizeof head, 0);
+    ssize_t head_bytes = pread(file->view, head, sizeof head, 0);
     struct nv_suppressed_part part;
     int status = 0;
 
     for (size_t i = 0; list && !status; i++) {
-        if (!nv_suppressions_part(list, i, path, head, head_bytes > 0 ? (size_t)head_bytes : 0, &part))
+        if (!nv_suppressions_part(list, i, file->path, head, head_bytes > 0 ? (size_t)head_bytes : 0, &part))
             break;
         status = add(ignored, &(struct nv_ignored_part){part.from, part.to, part.rule, part.why, part.used, 0});
     }
@@ -82,15 +82,15 @@ static void sort(struct nv_ignored *ignored)
     }
 }
 
-int nv_ignored_gather(struct nv_ignored *ignored, const struct nv_supervisor *supervisor,
-                      const struct nv_object *object, const char *path)
+int nv_ignored_gather(struct nv_ignored *ignored, const struct nv_ledger *ledger, const struct nv_suppressions *list,
+                      const struct nv_ignored_file *file)
 {
-    int status = gather_told(ignored, supervisor->ledger, object->verifier_file);
+    int status = gather_told(ignored, ledger, file->number);
 
     if (!status)
-        status = gather_suppressed(ignored, supervisor->options->suppressions, object, path);
+        status = gather_suppressed(ignored, list, file);
     if (!status)
-        status = nv_pmemobj_gather(ignored, object->view);
+        status = nv_pmemobj_gather(ignored, file->view);
     sort(ignored);
     return status;
 }

@@ -7,7 +7,7 @@
 #define NV_IGNORED_H
 
 #include "report/finding.h"
-#include "supervise/supervisor.h"
+#include "verify/ledger.h"
 
 struct nv_ignored_part {
     uint64_t from, to;
@@ -24,9 +24,15 @@ struct nv_ignored {
     size_t count, room;
 };
 
-/* Of an object, whose view is open. 0 or a negative errno. */
-int nv_ignored_gather(struct nv_ignored *ignored, const struct nv_supervisor *supervisor,
-                      const struct nv_object *object, const char *path);
+struct nv_ignored_file {
+    uint32_t number; /* in the ledger; 0: no verifier knows it */
+    int view;        /* a descriptor of it as the program sees it */
+    const char *path;
+};
+
+/* Of a file; `list` may be NULL. 0 or a negative errno. */
+int nv_ignored_gather(struct nv_ignored *ignored, const struct nv_ledger *ledger, const struct nv_suppressions *list,
+                      const struct nv_ignored_file *file);
 
 /* A part, for any rule. `why` lives longer. */
 int nv_ignored_add(struct nv_ignored *ignored, uint64_t from, uint64_t to, const char *why);

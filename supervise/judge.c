@@ -5,8 +5,8 @@
  */
 #include "nvrtl/nvm.h"
 #include "report/report.h"
-#include "src/nvm/seam.h"
 #include "supervise/ignored.h"
+#include "supervise/kinds.h"
 #include "supervise/lines.h"
 #include "supervise/record.h"
 
@@ -18,25 +18,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LINE = 64, KIND_BUCKETS = 4096 };
-
-/* Ranges of one file that are alike: one finding. */
-struct kind {
-    enum nv_rule rule;
-    uint16_t write_place, flush_place;
-    uint64_t offset, length, total, count;
-    struct kind *next;                /* in its bucket */
-    const struct nv_finding *finding; /* that tells of it */
-    size_t sample_bytes;
-    uint8_t view[NV_SAMPLE_BYTES_MAX], durable[NV_SAMPLE_BYTES_MAX];
-};
+enum { LINE = 64 };
 
 struct file_judgement {
     struct nv_supervisor *supervisor;
     struct nv_object *object;
-    struct kind *buckets[KIND_BUCKETS];
-    struct kind *last; /* that the range before belonged to */
-    uint64_t last_end;
+    struct nv_kinds kinds;
     bool differs;
     struct nv_ignored ignored;
     struct nv_report_map *map; /* NULL: none is wanted */
@@ -70,24 +57,6 @@ static bool at_stake(const struct nv_supervisor *supervisor, const char *relativ
     return false;
 }
 
-/* ---- places in the code ---- */
-
-bool nv_judge_place(struct nv_stack *stack, const struct nv_ledger *ledger, uint32_t number)
-{
-    const struct nv_ledger_place *place = &ledger->place[number % NV_LEDGER_PLACES];
-
-    if (!number || !atomic_load(&place->ready))
-        return true;
-    for (uint32_t i = 0; i < place->count && i < NV_LEDGER_FRAMES; i++) {
-        uint32_t module = place->frames[i].module;
-        bool known = module < NV_LEDGER_MODULES && atomic_load(&ledger->module[module].ready);
-
-        if (!nv_stack_push(stack, known ? ledger->module[module].path : "?", place->frames[i].offset))
-            return false;
-    }
-    return true;
-}
-
 /* ---- contents ---- */
 
 static bool is_durable(const struct nv_object *object)
@@ -102,30 +71,6 @@ static const struct nv_line_record *record_of(const struct nv_object *object, ui
     return object->lines && at < object->lines_bytes ? &object->lines[offset / LINE] : NULL;
 }
 
-/*
- * What is wrong with one line that differs, and who wrote and flushed it last. `line` is NULL behind the end of the
- * file.
- */
-static struct kind classify(const struct nv_object *object, uint64_t offset, const uint8_t *line)
-{
-    const struct nv_line_record *record = line ? record_of(object, offset) : NULL;
-    struct kind kind = {.rule = NV_RULE_NOT_FLUSHED};
-
-    if (nv_content_was_synced(object, offset))
-        kind.rule = NV_RULE_CHANGED_AFTER_FLUSH;
-    if (!record)
-        return kind;
-    kind.write_place = atomic_load(&record->write_place);
-    kind.flush_place = atomic_load(&record->flush_place);
-    if (!atomic_load(&record->flushes))
-        return kind;
-    kind.rule = NV_RULE_CHANGED_AFTER_FLUSH;
-    if (atomic_load(&record->flushes) != atomic_load(&record->committed) &&
-        nv_line_hash(line) == atomic_load(&record->hash))
-        kind.rule = NV_RULE_NOT_DRAINED;
-    return kind;
-}
-
 /* The program was told, gave up and said so: what it lost is no mistake of its own. */
 static bool is_excused(const struct nv_supervisor *supervisor, const struct nv_object *object)
 {
@@ -133,47 +78,13 @@ static bool is_excused(const struct nv_supervisor *supervisor, const struct nv_o
 }
 
 /* Whether a failed sync or drain is why this line differs. */
-static bool was_lost(struct nv_object *object, uint64_t offset, const struct kind *kind)
+static bool was_lost(struct nv_object *object, uint64_t offset, const struct nv_kind *kind)
 {
     return (object->drain_failed && kind->rule == NV_RULE_NOT_DRAINED) || nv_lost_still(object, offset);
 }
 
-static bool alike(const struct kind *left, const struct kind *right)
-{
-    return left->rule == right->rule && left->write_place == right->write_place &&
-           left->flush_place == right->flush_place;
-}
-
-/* The kind that the range belongs to, made when it is the first; NULL: no memory. */
-static struct kind *find_kind(struct file_judgement *file, const struct kind *wanted)
-{
-    size_t bucket = ((size_t)wanted->write_place * 31 + wanted->flush_place * 7u + wanted->rule) % KIND_BUCKETS;
-    struct kind *kind = file->last;
-
-    if (kind && alike(kind, wanted))
-        return kind;
-    for (kind = file->buckets[bucket]; kind && !alike(kind, wanted);)
-        kind = kind->next;
-    if (kind || !(kind = malloc(sizeof *kind)))
-        return kind;
-    *kind = *wanted;
-    kind->next = file->buckets[bucket];
-    file->buckets[bucket] = kind;
-    return kind;
-}
-
-/* The first bytes of the first range, as both images have them. */
-static void take_sample(struct kind *kind, const uint8_t *view, const uint8_t *durable, uint64_t length)
-{
-    size_t room = NV_SAMPLE_BYTES_MAX - kind->sample_bytes, bytes = length < room ? (size_t)length : room;
-
-    memcpy(kind->view + kind->sample_bytes, view, bytes);
-    memcpy(kind->durable + kind->sample_bytes, durable, bytes);
-    kind->sample_bytes += bytes;
-}
-
 /* To the map; `kind` NULL: it is not meant to be durable. A file without anything durable is told of as a whole. */
-static int map_line(const struct file_judgement *file, uint64_t from, uint64_t to, const struct kind *kind)
+static int map_line(const struct file_judgement *file, uint64_t from, uint64_t to, const struct nv_kind *kind)
 {
     struct nv_map_range range = {.offset = from, .length_bytes = to - from, .state = NV_MAP_IGNORED, .finding = kind};
 
@@ -184,30 +95,13 @@ static int map_line(const struct file_judgement *file, uint64_t from, uint64_t t
     return nv_map_add(file->map, &range) ? 0 : -ENOMEM;
 }
 
-/* A range of a kind; it goes on from the one before where that was alike. NULL: no memory. */
-static struct kind *note_range(struct file_judgement *file, const struct kind *wanted, uint64_t from, uint64_t to)
-{
-    struct kind *kind = find_kind(file, wanted);
-
-    if (!kind)
-        return NULL;
-    if (kind != file->last || file->last_end != from)
-        kind->count++;
-    if (!kind->total)
-        kind->offset = from;
-    if (kind->count == 1)
-        kind->length += to - from;
-    kind->total += to - from;
-    file->last = kind;
-    file->last_end = to;
-    return kind;
-}
-
 /* What differs in one line: [from, to). */
 static int judge_line(struct file_judgement *file, uint64_t from, uint64_t to, const uint8_t *view,
                       const uint8_t *durable, const uint8_t *whole_line)
 {
-    struct kind wanted = classify(file->object, from, view ? whole_line : NULL), *kind;
+    struct nv_kind wanted = nv_kind_classify(record_of(file->object, from), view ? whole_line : NULL,
+                                             nv_content_was_synced(file->object, from));
+    struct nv_kind *kind;
     uint64_t begin = from, end = to;
 
     if (!nv_ignored_trim(&file->ignored, wanted.rule, &from, &to, view, durable))
@@ -219,11 +113,11 @@ static int judge_line(struct file_judgement *file, uint64_t from, uint64_t to, c
             return map_line(file, from, to, NULL);
         wanted.rule = NV_RULE_FLUSH_ERROR_IGNORED;
     }
-    kind = note_range(file, &wanted, from, to);
+    kind = nv_kinds_note(&file->kinds, &wanted, from, to);
     if (!kind)
         return -ENOMEM;
     if (kind->count == 1 && view)
-        take_sample(kind, view, durable, to - from);
+        nv_kind_take_sample(kind, view, durable, to - from);
     return map_line(file, from, to, kind);
 }
 
@@ -232,7 +126,7 @@ static int judge_unnamed(void *context, uint64_t offset, uint64_t bytes)
 {
     struct file_judgement *file = context;
     const struct nv_line_record *record = record_of(file->object, offset);
-    struct kind wanted = {.rule = NV_RULE_NEIGHBOUR_FLUSH};
+    struct nv_kind wanted = {.rule = NV_RULE_NEIGHBOUR_FLUSH};
     uint8_t view[LINE], durable[LINE];
     uint64_t from = offset + (unsigned)__builtin_ctzll(bytes), to = offset + LINE - (unsigned)__builtin_clzll(bytes);
 
@@ -243,7 +137,7 @@ static int judge_unnamed(void *context, uint64_t offset, uint64_t bytes)
         return 0;
     wanted.write_place = atomic_load(&record->write_place);
     wanted.flush_place = atomic_load(&record->flush_place);
-    return note_range(file, &wanted, from, to) ? 0 : -ENOMEM;
+    return nv_kinds_note(&file->kinds, &wanted, from, to) ? 0 : -ENOMEM;
 }
 
 /* Where a page is flushed as a whole, there are no neighbours by chance. */
@@ -281,89 +175,24 @@ static int judge_run(void *context, uint64_t offset, uint64_t length, const uint
     return 0;
 }
 
-static const char *const messages[NV_RULE_COUNT] = {
-    [NV_RULE_NOT_FLUSHED] = "it was written and never made durable: no flush or sync has covered it since it changed",
-    [NV_RULE_NOT_DRAINED] = "it was flushed, but no drain has completed the flush",
-    [NV_RULE_CHANGED_AFTER_FLUSH] = "it was made durable, or flushed, and changed again afterwards",
-    [NV_RULE_NEIGHBOUR_FLUSH] = "it is durable, but no flush has named it: something else on its line was flushed",
-    [NV_RULE_FLUSH_ERROR_IGNORED] = "a sync or drain of it failed, and the program went on: what it should have "
-                                    "written was lost then, and no later one brings it back",
-};
-
-static const char *const token_advice[NV_RULE_COUNT] = {
-    [NV_RULE_NOT_FLUSHED] = "flush it with RtlFlushNonVolatileMemory, or write it with WRITE_NV_MEMORY_FLAG_PERSIST",
-    [NV_RULE_NOT_DRAINED] = "call RtlDrainNonVolatileFlush in the thread that flushed, before relying on it",
-    [NV_RULE_CHANGED_AFTER_FLUSH] = "flush it again after the last write, or move the flush behind that write",
-    [NV_RULE_NEIGHBOUR_FLUSH] = "flush these bytes, too: another layout, or an earlier flush, would lose them",
-    [NV_RULE_FLUSH_ERROR_IGNORED] = "check the status of every flush and drain; after a failure write the data again, "
-                                    "call NvrtlForgetFailure, and flush, or give up",
-};
-
-static const char *const libpmem_advice[NV_RULE_COUNT] = {
-    [NV_RULE_NOT_FLUSHED] = "call pmem_persist on it after the last store, or store it with pmem_memcpy_persist",
-    [NV_RULE_NOT_DRAINED] = "call pmem_drain in the thread that flushed, before relying on it",
-};
-
-static const char file_advice[] =
-    "call fsync or fdatasync on it, or msync(MS_SYNC) on its mapping, after the last write";
-static const char failed_advice[] = "check the result of every sync; after a failure write the data again, or give up";
-
-static const char *advice_for(const struct nv_ledger *ledger, const struct nv_object *object, enum nv_rule rule)
-{
-    if (object->lines && atomic_load(&ledger->libpmem) && libpmem_advice[rule])
-        return libpmem_advice[rule];
-    if (object->lines)
-        return token_advice[rule];
-    return rule == NV_RULE_FLUSH_ERROR_IGNORED ? failed_advice : file_advice;
-}
-
-static int report_kind(struct nv_supervisor *supervisor, const struct nv_object *object, const char *path,
-                       struct kind *kind)
-{
-    struct nv_finding *finding = nv_finding_new(kind->rule, nv_rule_words(kind->rule)->severity);
-
-    if (!finding)
-        return -ENOMEM;
-    finding->file = strdup(path);
-    finding->offset = kind->offset;
-    finding->length_bytes = kind->length;
-    finding->total_bytes = kind->total;
-    finding->count = kind->count;
-    if (is_durable(object) || kind->rule == NV_RULE_FLUSH_ERROR_IGNORED)
-        finding->message = strdup(messages[kind->rule]);
-    else
-        finding->message = strdup("the file was written and never made durable: neither its content nor its name");
-    finding->advice = strdup(advice_for(supervisor->ledger, object, kind->rule));
-    finding->sample_bytes = kind->sample_bytes;
-    memcpy(finding->view, kind->view, kind->sample_bytes);
-    memcpy(finding->durable, kind->durable, kind->sample_bytes);
-    if (!finding->file || !finding->message || !finding->advice ||
-        !nv_judge_place(&finding->write_stack, supervisor->ledger, kind->write_place) ||
-        !nv_judge_place(&finding->flush_stack, supervisor->ledger, kind->flush_place)) {
-        nv_finding_free(finding);
-        return -ENOMEM;
-    }
-    kind->finding = nv_report_take(supervisor->report, finding);
-    return kind->finding ? 0 : -ENOMEM;
-}
-
 /* Of a file that has nothing durable at all, every byte is missing, the zeros too. */
-static int report_whole(struct nv_supervisor *supervisor, const struct file_judgement *file, const char *path)
+static int report_whole(struct nv_supervisor *supervisor, const struct file_judgement *file,
+                        const struct nv_kind_file *told)
 {
-    struct kind whole = {.rule = NV_RULE_NOT_FLUSHED, .count = 1};
+    struct nv_kind whole = {.rule = NV_RULE_NOT_FLUSHED, .count = 1};
     struct nv_map_range range = {.state = NV_MAP_DIRTY};
     struct stat status;
     int result;
 
     if (fstat(file->object->view, &status))
         return -errno;
-    if (file->last)
-        whole = *file->last;
+    if (file->kinds.last)
+        whole = *file->kinds.last;
     whole.rule = file->object->sync_failed ? NV_RULE_FLUSH_ERROR_IGNORED : NV_RULE_NOT_FLUSHED;
     whole.offset = 0;
     whole.count = 1;
     whole.length = whole.total = (uint64_t)status.st_size;
-    result = report_kind(supervisor, file->object, path, &whole);
+    result = nv_kind_report(&whole, told, supervisor->ledger, supervisor->report);
     range.length_bytes = whole.length;
     range.finding = whole.finding;
     return result || !file->map || nv_map_add(file->map, &range) ? result : -ENOMEM;
@@ -372,23 +201,11 @@ static int report_whole(struct nv_supervisor *supervisor, const struct file_judg
 /* All kinds, each a finding. */
 static int report_kinds(struct nv_supervisor *supervisor, struct file_judgement *file, const char *path)
 {
-    int status = 0;
+    const struct nv_kind_file told = {path, is_durable(file->object), file->object->lines != NULL};
 
-    if (!is_durable(file->object))
-        return report_whole(supervisor, file, path);
-    for (size_t i = 0; i < KIND_BUCKETS; i++)
-        for (struct kind *kind = file->buckets[i]; kind && !status; kind = kind->next)
-            status = report_kind(supervisor, file->object, path, kind);
-    return status;
-}
-
-static void free_kinds(struct file_judgement *file)
-{
-    for (size_t i = 0; i < KIND_BUCKETS; i++)
-        for (struct kind *kind = file->buckets[i], *next; kind; kind = next) {
-            next = kind->next;
-            free(kind);
-        }
+    if (!told.durable)
+        return report_whole(supervisor, file, &told);
+    return nv_kinds_report(&file->kinds, &told, supervisor->ledger, supervisor->report);
 }
 
 /* Of a file that the run has changed, once its kinds have become findings. */
@@ -405,7 +222,7 @@ static int report_map(struct nv_supervisor *supervisor, struct file_judgement *f
     if (is_durable(file->object) && !fstat(file->object->durable, &durable))
         map->durable_bytes = (uint64_t)durable.st_size;
     for (size_t i = 0; i < map->differs.count && is_durable(file->object); i++) {
-        const struct kind *kind = map->differs.ranges[i].finding;
+        const struct nv_kind *kind = map->differs.ranges[i].finding;
 
         map->differs.ranges[i].finding = kind ? kind->finding : NULL;
     }
@@ -429,14 +246,15 @@ static int judge_content(struct nv_supervisor *supervisor, struct nv_object *obj
     if (file && path && (file->map || !draws)) {
         file->supervisor = supervisor;
         file->object = object;
-        status = nv_ignored_gather(&file->ignored, supervisor, object, path);
+        status = nv_ignored_gather(&file->ignored, supervisor->ledger, supervisor->options->suppressions,
+                                   &(struct nv_ignored_file){object->verifier_file, object->view, path});
         status = status ? status : nv_content_compare(&supervisor->image, object, judge_run, file);
         if (!status)
             status = judge_neighbours(file);
         reported = report_kinds(supervisor, file, path);
         status = status ? status : reported;
         status = status ? status : report_map(supervisor, file);
-        free_kinds(file);
+        nv_kinds_free(&file->kinds);
         nv_map_free(file->map);
         if (!nv_ignored_tell(&file->ignored, supervisor->report, path))
             status = -ENOMEM;
@@ -648,59 +466,6 @@ static int judge_names(struct nv_supervisor *supervisor, const struct nv_changes
 
 /* ---- what the verifier told ---- */
 
-struct event_kind {
-    enum nv_rule rule;
-    const char *message; /* behind the function's name */
-    const char *advice;
-};
-
-static const char misuse_advice[] = "check the status of every call, and free a token once, after its last use";
-
-static const struct event_kind event_kinds[] = {
-    [NV_REFUSED_TOKEN] = {NV_RULE_TOKEN_MISUSE,
-                          "refused a call: what was passed is no live token: it is garbage, or has been freed",
-                          misuse_advice},
-    [NV_REFUSED_RANGE] = {NV_RULE_OUTSIDE_TOKEN, "refused a call: the range does not lie inside the token's",
-                          "pass a range inside the one that the token was made for"},
-    [NV_REFUSED_FLAGS] = {NV_RULE_TOKEN_MISUSE, "refused a call: a flag was passed that is not defined", misuse_advice},
-    [NV_REFUSED_POINTER] = {NV_RULE_TOKEN_MISUSE, "refused a call: NULL was passed where memory must be",
-                            misuse_advice},
-    [NV_REFUSED_MEMORY] = {NV_RULE_OUTSIDE_TOKEN, "was called on memory that is not persistent",
-                           "ask pmem_is_pmem, and use pmem_msync where it says no"},
-    [NV_REFUSED_DEVICE] = {NV_RULE_TOKEN_MISUSE, "could not make the range durable, and has no status to say so",
-                           "use pmem_msync, which tells"},
-    [NV_MISUSE_LEVEL] = {NV_RULE_WRONG_IRQL,
-                         "was called above the IRQL that it is for, or with special kernel APCs disabled",
-                         "flush files at PASSIVE_LEVEL, outside of guarded regions, and memory at "
-                         "DISPATCH_LEVEL or below"},
-    [NV_MISUSE_REENTRY] = {NV_RULE_WRONG_IRQL,
-                           "was called from a minifilter's callback: the request passes the whole stack once more, "
-                           "this filter included",
-                           "use FltFlushBuffers, which goes to the filters below"},
-    [NV_EVENT_NOT_DURABLE] = {NV_RULE_BROKEN_EXPECTATION, "was called for bytes that are not durable",
-                              "write, flush and drain them (or sync the file) before this place"},
-    [NV_EVENT_TORN] = {NV_RULE_TORN_PUBLISH,
-                       "was told of a value that became durable in parts: a power failure could have left some of them",
-                       "publish by one aligned store of at most 8 bytes (on a disk: within a sector)"},
-    [NV_EVENT_OUT_OF_ORDER] = {NV_RULE_BROKEN_EXPECTATION,
-                               "asked for an order that did not hold: the second range became durable while these "
-                               "bytes, of the first, were not",
-                               "flush and drain the first range before the second one is flushed"},
-};
-
-static const struct event_kind *kind_of(const struct nv_ledger_event *event)
-{
-    bool known = event->kind < sizeof event_kinds / sizeof *event_kinds && event_kinds[event->kind].message;
-
-    return &event_kinds[known ? event->kind : NV_REFUSED_TOKEN];
-}
-
-/* What is flushed needlessly does no harm by itself. */
-static enum nv_severity severity_of(const struct nv_ledger_event *event)
-{
-    return event->kind == NV_REFUSED_MEMORY && !event->file ? NV_SEVERITY_WARNING : NV_SEVERITY_ERROR;
-}
-
 /* Drains that failed are no misuse: what they lost is found where it differs. */
 static void note_failed_drains(struct nv_supervisor *supervisor)
 {
@@ -718,60 +483,14 @@ static void note_failed_drains(struct nv_supervisor *supervisor)
     }
 }
 
-static int judge_event(struct nv_supervisor *supervisor, const struct nv_ledger_event *event)
+/* nv_told_path */
+static char *path_of(void *context, uint32_t file)
 {
-    const struct event_kind *kind = kind_of(event);
-    struct nv_finding *finding = nv_finding_new(kind->rule, severity_of(event));
-    int length;
+    const struct nv_image *image = &((struct nv_supervisor *)context)->image;
+    const struct nv_object *object = file <= image->verifier_file_count ? image->verifier_files[file - 1] : NULL;
+    char path[PATH_MAX];
 
-    if (!finding)
-        return -ENOMEM;
-    length = asprintf(&finding->message, "%s %s", event->function, kind->message);
-    finding->advice = strdup(kind->advice);
-    finding->count = atomic_load(&event->count);
-    finding->offset = event->offset;
-    finding->length_bytes = event->size_bytes;
-    if (event->file && event->file <= supervisor->image.verifier_file_count) {
-        char path[PATH_MAX];
-        const struct nv_object *object = supervisor->image.verifier_files[event->file - 1];
-
-        if (nv_object_path(object, path, sizeof path) >= 0)
-            finding->file = nv_judge_shown_path(object->folder, path);
-    }
-    if (length < 0 || !finding->advice || !nv_judge_place(&finding->write_stack, supervisor->ledger, event->place)) {
-        if (length < 0)
-            finding->message = NULL;
-        nv_finding_free(finding);
-        return -ENOMEM;
-    }
-    return nv_report_add(supervisor->report, finding) ? 0 : -ENOMEM;
-}
-
-static int judge_ledger(struct nv_supervisor *supervisor)
-{
-    const struct nv_ledger *ledger = supervisor->ledger;
-    uint32_t events = atomic_load(&ledger->events), marks = atomic_load(&ledger->marks);
-    int status = 0;
-
-    supervisor->report->tokens = atomic_load(&ledger->tokens);
-    for (uint32_t i = 0; i < events && i < NV_LEDGER_EVENTS && !status; i++)
-        if (atomic_load(&ledger->event[i].ready) && ledger->event[i].kind != NV_EVENT_DRAIN_FAILED)
-            status = judge_event(supervisor, &ledger->event[i]);
-    for (uint32_t i = 0; i < marks && i < NV_LEDGER_MARKS && !status; i++) {
-        struct nv_stack stack = {0};
-
-        if (!atomic_load(&ledger->mark[i].ready))
-            continue;
-        if (!nv_judge_place(&stack, ledger, ledger->mark[i].place) ||
-            !nv_report_add_mark(supervisor->report, ledger->mark[i].text, ledger->mark[i].at_ns, &stack))
-            status = -ENOMEM;
-        for (size_t frame = 0; frame < stack.count; frame++)
-            free(stack.frames[frame].module);
-    }
-    if (!status && atomic_load(&ledger->lost) &&
-        !nv_report_not_seen(supervisor->report, "more places, notes or ranges than the ledger holds"))
-        status = -ENOMEM;
-    return status;
+    return object && nv_object_path(object, path, sizeof path) >= 0 ? nv_judge_shown_path(object->folder, path) : NULL;
 }
 
 int nv_judge(struct nv_supervisor *supervisor)
@@ -793,7 +512,7 @@ int nv_judge(struct nv_supervisor *supervisor)
     if (!status)
         status = judge_names(supervisor, &changes);
     if (!status)
-        status = judge_ledger(supervisor);
+        status = nv_told_judge(supervisor->ledger, supervisor->report, path_of, supervisor);
     if (!status && supervisor->ledger->performance)
         status = nv_judge_waste(supervisor);
     nv_report_sort(supervisor->report);

@@ -4,6 +4,7 @@
 #define NV_SUPERVISOR_H
 
 #include "supervise/image.h"
+#include "supervise/told.h"
 
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -101,9 +102,6 @@ nv_handler nv_handle_msync_or_wish;
 
 /* judge.c: fill the report from what differs now. 0 or a negative errno. */
 int nv_judge(struct nv_supervisor *supervisor);
-
-/* The stack of a place in the code, pushed. False: no memory. */
-bool nv_judge_place(struct nv_stack *stack, const struct nv_ledger *ledger, uint32_t number);
 
 /* A path in the folder as findings show it: from the current folder on, if it is below. NULL: no memory. */
 char *nv_judge_shown_path(const struct nv_folder *folder, const char *relative);
