@@ -54,6 +54,7 @@ int main(int argc, char **argv)
         return 2;
     }
     pmem_memset_persist(base, 0, file_bytes);
-    turns_take(is_log ? append : copy, BATCH_BYTES / copy_bytes < BATCH_MAX ? BATCH_BYTES / (long)copy_bytes : BATCH_MAX);
+    turns_take(is_log ? append : copy,
+               BATCH_BYTES / copy_bytes < BATCH_MAX ? BATCH_BYTES / (long)copy_bytes : BATCH_MAX);
     return pmem_unmap(base, file_bytes) ? 1 : 0;
 }
