@@ -32,8 +32,8 @@ static inline void persist(void *address, size_t size_bytes)
 
 static inline void write_durably(void *destination, const void *source, size_t size_bytes)
 {
-    workload_status |= RtlWriteNonVolatileMemory(workload_token, destination, source, size_bytes,
-                                                 WRITE_NV_MEMORY_FLAG_PERSIST);
+    workload_status |=
+        RtlWriteNonVolatileMemory(workload_token, destination, source, size_bytes, WRITE_NV_MEMORY_FLAG_PERSIST);
 }
 
 /* An undo log in the first MiB of the file: what was there, before it is changed. */
