@@ -30,6 +30,12 @@ enum nv_verdict {
     NV_VERDICT_STOP /* the judge cannot go on, or was asked to end */
 };
 
+/* Contents of a file that a recovery read. */
+struct nv_read {
+    uint32_t object;
+    uint64_t offset, length_bytes;
+};
+
 /*
  * What a state is judged by. base: a new crash point; the base state has no changes, and nv_model_read tells what its
  * files hold until the next call. judge: a state of that point.
@@ -38,6 +44,12 @@ struct nv_judge {
     void *context;
     int (*base)(void *context, const struct nv_model *model, const struct nv_state *base);
     enum nv_verdict (*judge)(void *context, const struct nv_state *state);
+    /*
+     * Optional: which contents the recovery read in the state that was just judged, in any order, until the next call;
+     * of names, modes and sizes it may have read all. False: it cannot be told. States that agree with a judged one on
+     * all it read are skipped.
+     */
+    bool (*reads)(void *context, const struct nv_read **reads, size_t *count);
     /* Optional: progress, now and then. False: stop. */
     bool (*progress)(void *context, uint64_t point, uint64_t points, uint64_t states, uint64_t failures);
 };
@@ -49,8 +61,10 @@ bool nv_model_next_data(const struct nv_model *model, uint32_t object, uint64_t 
 
 /* One part of a crash state that a failure hangs on: it must be missing (or there) for recovery to fail. */
 struct nv_cause {
-    bool missing;  /* else it is there */
-    uint32_t kind; /* enum nv_trace_kind of the event that made it: STORE, CHANGED, WRITE, SIZE, or one of names */
+    bool missing; /* else it is there */
+    /* enum nv_trace_kind of the event that made it: STORE, CHANGED, WRITE, ZERO or one of names; SIZE: a file's length,
+     * by whatever call: from offset to length_bytes */
+    uint32_t kind;
     uint32_t object;
     uint64_t offset, length_bytes; /* of contents */
     const char *path;     /* of the file, as it was named then; both names of a rename, with " -> " between them */
