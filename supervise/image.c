@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of files and of their durable names: hash tables, paths and descriptors. All of supervise/ uses it. */
 #include "supervise/image.h"
+#include "supervise/shadow.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -85,6 +86,7 @@ static void free_object(struct nv_object *object)
     if (object->view >= 0)
         close(object->view);
     nv_lines_forget(object);
+    nv_shadow_forget(object);
     free(object->synced_blocks);
     nv_lost_forget(object);
     free(object);
@@ -195,6 +197,7 @@ static struct nv_object *new_object(struct nv_image *image, struct nv_folder *fo
                                  .durable = -1,
                                  .view = -1,
                                  .lines_fd = -1,
+                                 .shadow_fd = -1,
                                  .watch = -1,
                                  .new_metadata = true};
     object->next = image->objects;

@@ -9,6 +9,7 @@
 #define NV_IMAGE_H
 
 #include "supervise/run.h"
+#include "trace/shadow.h"
 #include "verify/ledger.h"
 
 #include <sys/stat.h>
@@ -87,6 +88,8 @@ struct nv_object {
     int lines_fd;
     struct nv_line_record *lines;
     uint64_t lines_bytes;
+    int shadow_fd; /* of a recorded run: shadow.h */
+    struct nv_shadow shadow;
 };
 
 struct nv_image {

@@ -4,7 +4,7 @@
  * file that verifiers keep away from. Called by the server and by content.c.
  */
 #include "supervise/lines.h"
-#include "verify/patience.h"
+#include "trace/patience.h"
 
 #include <errno.h>
 #include <string.h>

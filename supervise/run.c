@@ -499,8 +499,13 @@ int nv_run(const struct nv_run_options *options, struct nv_report **report, char
     run->signals.descriptor = -1;
     run->explained = !isatty(STDERR_FILENO);
     run->spawn.inherited.creation_mask = umask(0); /* files get the modes that the program gave them */
-    run->supervisor = (struct nv_supervisor){
-        .options = options, .report = *report, .listener = -1, .calls = -1, .server = -1, .ledger_fd = -1};
+    run->supervisor = (struct nv_supervisor){.options = options,
+                                             .report = *report,
+                                             .listener = -1,
+                                             .calls = -1,
+                                             .server = -1,
+                                             .ledger_fd = -1,
+                                             .log_fd = -1};
     status = go(run);
     clean(run);
     free(run);

@@ -22,6 +22,7 @@ struct nv_run_options {
     uint64_t fail_sync;                         /* the sync that is to fail, from 1; 0: none */
     bool performance;                           /* tell of flushes and drains in vain */
     bool record;                                /* the report has maps and a timeline, too */
+    const char *trace;                          /* the file that keeps all events of the run (trace/); NULL: none */
     const char *scratch;                        /* NULL: memory */
     const char *verifier_path;                  /* folder of libnvrtl-verifier.so */
     const struct nv_suppressions *suppressions; /* whose parts of files are not judged; NULL: none */

@@ -5,6 +5,7 @@
 #include "nvrtl/status.h"
 #include "src/nvm/seam.h"
 #include "src/os/os.h"
+#include "supervise/shadow.h"
 #include "supervise/supervisor.h"
 
 #include <errno.h>
@@ -36,7 +37,16 @@ static int open_ledger(struct nv_supervisor *supervisor)
     supervisor->ledger->domain = (uint32_t)supervisor->options->domain;
     supervisor->ledger->fail_sync = supervisor->options->fail_sync;
     supervisor->ledger->performance = supervisor->options->performance;
+    supervisor->ledger->traces = supervisor->options->trace != NULL;
     return 0;
+}
+
+static int open_log(struct nv_supervisor *supervisor)
+{
+    if (!supervisor->options->trace)
+        return 0;
+    supervisor->log_fd = nv_log_new();
+    return supervisor->log_fd < 0 ? supervisor->log_fd : 0;
 }
 
 static socklen_t address_of(const struct nv_supervisor *supervisor, struct sockaddr_un *address)
@@ -53,6 +63,7 @@ int nv_server_open(struct nv_supervisor *supervisor)
     struct sockaddr_un address;
     uint64_t random;
     socklen_t length;
+    int status;
 
     if (getrandom(&random, sizeof random, 0) != sizeof random)
         return -errno;
@@ -62,7 +73,8 @@ int nv_server_open(struct nv_supervisor *supervisor)
     if (supervisor->server < 0 || bind(supervisor->server, (struct sockaddr *)&address, length) ||
         listen(supervisor->server, 64))
         return -errno;
-    return open_ledger(supervisor);
+    status = open_ledger(supervisor);
+    return status ? status : open_log(supervisor);
 }
 
 void nv_server_close(struct nv_supervisor *supervisor)
@@ -73,6 +85,8 @@ void nv_server_close(struct nv_supervisor *supervisor)
         munmap(supervisor->ledger, sizeof(struct nv_ledger));
     if (supervisor->ledger_fd >= 0)
         close(supervisor->ledger_fd);
+    if (supervisor->log_fd >= 0)
+        close(supervisor->log_fd);
 }
 
 static int number_of(struct nv_image *image, struct nv_object *object)
@@ -118,9 +132,8 @@ static int prepare_file(struct nv_image *image, const struct nv_verifier_request
     return status ? status : nv_lines_provide(object, request->end);
 }
 
-static void reply_with(int connection, int32_t status, uint32_t file, const int *descriptors, size_t count)
+static void send_reply(int connection, struct nv_verifier_reply reply, const int *descriptors, size_t count)
 {
-    struct nv_verifier_reply reply = {.status = status, .file = file};
     struct iovec body = {&reply, sizeof reply};
     union {
         char bytes[CMSG_SPACE(2 * sizeof(int))];
@@ -142,6 +155,11 @@ static void reply_with(int connection, int32_t status, uint32_t file, const int 
     (void)sendmsg(connection, &message, MSG_NOSIGNAL);
 }
 
+static void reply_with(int connection, int32_t status, uint32_t file, const int *descriptors, size_t count)
+{
+    send_reply(connection, (struct nv_verifier_reply){.status = status, .file = file}, descriptors, count);
+}
+
 static void serve_file(struct nv_supervisor *supervisor, int connection, const struct nv_verifier_request *request)
 {
     struct nv_image *image = &supervisor->image;
@@ -161,6 +179,24 @@ static void serve_file(struct nv_supervisor *supervisor, int connection, const s
     else
         reply_with(connection, STATUS_SUCCESS, object->verifier_file, (int[]){object->durable, object->lines_fd},
                    request->kind == NV_VERIFIER_FILE ? 2 : 0);
+}
+
+/* For a verifier that tells what changes in a file. */
+static void serve_shadow(struct nv_supervisor *supervisor, int connection, const struct nv_verifier_request *request)
+{
+    struct nv_verifier_reply reply = {.status = STATUS_INSUFFICIENT_RESOURCES};
+    struct nv_image *image = &supervisor->image;
+    struct nv_object *object;
+    int status = nv_names_meet(image, request->device, request->inode, &object), view = -1;
+
+    if (!status && object)
+        status = nv_shadow_provide(image, object, request->end);
+    if (!status && object)
+        view = nv_object_view(image, object);
+    if (view >= 0)
+        reply = (struct nv_verifier_reply){
+            .status = STATUS_SUCCESS, .file = object->verifier_file, .object = object->verifier_file};
+    send_reply(connection, reply, view >= 0 ? (int[]){view, object->shadow_fd} : NULL, view >= 0 ? 2 : 0);
 }
 
 /* Where the images differ in a range that the program has expectations of. */
@@ -190,6 +226,10 @@ static void serve(struct nv_supervisor *supervisor, int connection)
         reply_with(connection, STATUS_SUCCESS, 0, &supervisor->ledger_fd, 1);
     else if (request.kind == NV_VERIFIER_FILE || request.kind == NV_VERIFIER_NAME)
         serve_file(supervisor, connection, &request);
+    else if (request.kind == NV_VERIFIER_SHADOW && supervisor->log_fd >= 0)
+        serve_shadow(supervisor, connection, &request);
+    else if (request.kind == NV_VERIFIER_LOG && supervisor->log_fd >= 0)
+        reply_with(connection, STATUS_SUCCESS, 0, &supervisor->log_fd, 1);
     else if (request.kind == NV_VERIFIER_COMPARE)
         serve_compare(supervisor, connection, &request);
     else

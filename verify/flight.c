@@ -3,8 +3,8 @@
  * Owns the copies of lines that were flushed and not drained, and the way of a line into the durable image. Called by
  * engine.c, with the flight of a thread (cpu-cache) or of a file (page-cache).
  */
+#include "trace/patience.h"
 #include "verify/files.h"
-#include "verify/patience.h"
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>

@@ -11,7 +11,7 @@
  * A line of the durable image is written by the verifier, under the lock in the line's record, or by the supervisor,
  * which holds a range of the file. The verifier locks, then looks whether the range is held; the supervisor holds, then
  * waits for the locks in the range: so one of them sees the other. Whoever dies with a line locked is waited for only
- * so long (verify/patience.h).
+ * so long (trace/patience.h).
  */
 #ifndef NV_LEDGER_H
 #define NV_LEDGER_H
@@ -145,6 +145,7 @@ struct nv_ledger {
     _Atomic uint32_t stores;  /* stores are seen: some part of the program has hooks */
     uint32_t performance;     /* flushes and drains in vain are looked for; set by the supervisor */
     uint32_t records;         /* calls are recorded in `activity`; set by the supervisor */
+    uint32_t traces;          /* events are appended to the log (trace/log.h); set by the supervisor */
     uint64_t began_ns;        /* CLOCK_MONOTONIC, when it started the program: from there times count */
     uint64_t fail_sync;       /* the sync, or page-cache drain, that is to fail; 0: none; set by the supervisor */
     _Atomic uint64_t syncs;   /* begun so far, when one is to fail */
@@ -171,13 +172,15 @@ enum nv_verifier_request_kind {
     NV_VERIFIER_FILE = 2,    /* reply: two descriptors, the durable file (read and write) and its lines */
     NV_VERIFIER_NAME = 3,    /* reply: the file's number alone; nothing becomes durable by asking */
     NV_VERIFIER_COMPARE = 4, /* reply: where in [offset, end) of file `file` the images differ first */
+    NV_VERIFIER_SHADOW = 5,  /* reply: two descriptors, the view (read only) and its shadow (trace/shadow.h) */
+    NV_VERIFIER_LOG = 6,     /* reply: one descriptor, the log (trace/log.h) */
 };
 
 struct nv_verifier_request {
     uint32_t version; /* NV_SEAM_VERSION */
     uint32_t kind;
     uint64_t device, inode; /* of the mapping, as /proc/self/maps tells it */
-    uint64_t end;           /* lines are needed for this many bytes of the file; of what is compared */
+    uint64_t end;           /* lines, or the shadow, are needed for so many bytes; of what is compared */
     uint64_t offset;        /* of what is compared */
     uint32_t file;          /* of which something is compared */
 };
@@ -185,6 +188,7 @@ struct nv_verifier_request {
 struct nv_verifier_reply {
     int32_t status;  /* NTSTATUS; descriptors come with success alone */
     uint32_t file;   /* a number for the file, from 1 */
+    uint32_t object; /* its number in the trace; of NV_VERIFIER_SHADOW */
     uint64_t offset; /* of the first byte that differs; NV_VERIFIER_EQUAL: none does */
 };
 

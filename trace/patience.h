@@ -1,21 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* Waiting for who writes a line of the durable image. It takes a moment, unless its thread was killed meanwhile. */
-#ifndef NV_VERIFY_PATIENCE_H
-#define NV_VERIFY_PATIENCE_H
+/*
+ * Waiting for who has a lock in memory that processes share: a line of the durable image, a page of a shadow. It takes
+ * a moment, unless its thread was killed meanwhile.
+ */
+#ifndef NV_PATIENCE_H
+#define NV_PATIENCE_H
 
-#include "verify/ledger.h"
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <time.h>
 
+#define NV_LOCKED 1u /* in a word with a lock; the rest of it is another whenever it is locked */
 #define NV_PATIENCE_SPINS 100
 #define NV_PATIENCE_NS 1000000000
-#define NV_PATIENCE_SHORT_NS 1000000 /* for the other lines of one who is dead */
+#define NV_PATIENCE_SHORT_NS 1000000 /* for the other locks of one who is dead */
 
-/* All zero before the first wait for a line, or for lines that are looked at together. */
+/* All zero before the first wait for a lock, or for locks that are looked at together. */
 struct nv_patience {
     unsigned spins;
-    uint32_t word; /* the record's `committed` */
+    uint32_t word; /* that was locked */
     int64_t since_ns;
     bool lost; /* a holder was taken for dead */
 };
@@ -30,10 +35,10 @@ static inline void nv_patience_yield(struct nv_patience *patience)
 }
 
 /*
- * Wait, for a moment, while `committed` is locked as `word` tells. Once one holder has had the line for very long, it
- * is taken for dead, and the line unlocked: each lock of a line has a word of its own.
+ * Wait, for a moment, while `lock` is locked as `word` tells. Once one holder has had it for very long, it is taken for
+ * dead, and the lock opened: each time it is locked its word is another.
  */
-static inline void nv_patience_wait(struct nv_patience *patience, _Atomic uint32_t *committed, uint32_t word)
+static inline void nv_patience_wait(struct nv_patience *patience, _Atomic uint32_t *lock, uint32_t word)
 {
     struct timespec now;
     int64_t now_ns;
@@ -50,7 +55,7 @@ static inline void nv_patience_wait(struct nv_patience *patience, _Atomic uint32
     if (now_ns - patience->since_ns > (patience->lost ? NV_PATIENCE_SHORT_NS : NV_PATIENCE_NS)) {
         patience->lost = true;
         patience->since_ns = 0;
-        atomic_compare_exchange_strong(committed, &word, word & ~NV_LINE_LOCKED);
+        atomic_compare_exchange_strong(lock, &word, word & ~NV_LOCKED);
     }
 }
 
