@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The one record of what a program did to its files and mapped regions: stores, flushes and drains, writes, names,
- * syncs and promises, in one order. The verifier in the program (verify/) and the supervisor (supervise/) tell of them; the
- * trace file keeps them, and the explorer of crash states (explore/) reads them. docs/TRACE.md describes the file.
+ * syncs and promises, in one order. The verifier in the program (verify/) and the supervisor (supervise/) tell of them;
+ * the trace file keeps them, and the explorer of crash states (explore/) reads them. docs/TRACE.md describes the file.
  */
 #ifndef NV_TRACE_EVENT_H
 #define NV_TRACE_EVENT_H
