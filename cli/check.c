@@ -3,6 +3,7 @@
 #include "cli/command.h"
 #include "cli/config.h"
 #include "report/report.h"
+#include "supervise/explain.h"
 #include "supervise/run.h"
 
 #include <argp.h>
@@ -29,6 +30,7 @@ struct check {
     const char *output; /* NULL: stderr */
     int descriptor;     /* of output */
     bool generate;
+    bool explain; /* by a second run */
     int findings_status;
 };
 
@@ -47,6 +49,7 @@ enum {
     OPTION_GENERATE,
     OPTION_PERFORMANCE,
     OPTION_FAIL_SYNC,
+    OPTION_EXPLAIN,
     OPTION_ERROR_EXITCODE,
 };
 
@@ -75,6 +78,10 @@ static const struct argp_option options[] = {
      "Leave out what the lines of FILE name, rule:file-glob:function-glob (repeatable)", 3},
     {"gen-suppressions", OPTION_GENERATE, NULL, 0, "Write the line that would suppress each finding, too", 3},
     {"performance", OPTION_PERFORMANCE, NULL, 0, "Tell of flushes and drains that had nothing to do, too", 3},
+    {"explain", OPTION_EXPLAIN, NULL, 0,
+     "Run PROGRAM a second time when there are findings, on a copy of its files as they were, to tell the place in the "
+     "code of each store they name",
+     3},
     {"error-exitcode", OPTION_ERROR_EXITCODE, "N", 0,
      "Exit with N when there are errors among the findings (default: 99)", 3},
     {0},
@@ -187,6 +194,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_PERFORMANCE:
         check->run.performance = true;
+        return 0;
+    case OPTION_EXPLAIN:
+        check->explain = true;
         return 0;
     case OPTION_ERROR_EXITCODE:
         check->findings_status = exit_status(state, argument);
@@ -314,15 +324,29 @@ static int conclude(struct check *check, const struct nv_suppressions *list, str
     return NV_EXIT_FAILED;
 }
 
+/* As nv_run, and where it is wanted a second run after it. */
+static int run_and_explain(const struct check *check, struct nv_report **report, char *error, size_t error_bytes)
+{
+    struct nv_explain *explain = check->explain ? nv_explain_begin(&check->run, error, error_bytes) : NULL;
+    if (check->explain && !explain)
+        return NV_EXIT_FAILED;
+    int failed = nv_run(&check->run, report, error, error_bytes);
+    if (explain && nv_explain_end(explain, failed ? NULL : *report) && !failed) {
+        snprintf(error, error_bytes, "cannot explain: %s", strerror(ENOMEM));
+        return NV_EXIT_FAILED;
+    }
+    return failed;
+}
+
 static int run(struct check *check, const struct nv_suppressions *list)
 {
     char verifier[PATH_MAX], drop_in[PATH_MAX], error[512] = "";
     struct nv_report *report = NULL;
     check->run.verifier_path = nv_verifier_path(verifier, sizeof verifier);
-    check->run.record = check->format == FORMAT_JSON || check->format == FORMAT_HTML;
+    check->run.record = check->explain || check->format == FORMAT_JSON || check->format == FORMAT_HTML;
     check->run.suppressions = list;
     check->run.drop_in_path = nv_drop_in_path(check->run.verifier_path, drop_in, sizeof drop_in);
-    int failed = nv_run(&check->run, &report, error, sizeof error);
+    int failed = run_and_explain(check, &report, error, sizeof error);
     if (failed) {
         fprintf(stderr, "nvrtl check: %s\n", error);
         nv_report_free(report);

@@ -131,6 +131,9 @@ static const struct level {
 } levels[] = {
     {"pages", "what the files hold at the end is compared with what is durable",
      "bytes written with the value they had, and the order of stores between two syncs"},
+    {"explain",
+     "what the files hold at the end is compared with what is durable; a second run told which code stored it last",
+     "bytes written with the value they had, and the order of stores between two syncs"},
     {"stores", "each store that the compiler's hooks saw, and what the files hold at the end",
      "stores of code that was compiled without the hooks, and those of assembly: only what they left is compared"},
 };

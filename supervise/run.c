@@ -185,7 +185,7 @@ static int make_view(struct run *run)
     return run->view.interrupted ? 128 + run->view.interrupted : 125;
 }
 
-static int prepare(struct run *run)
+static int prepare_view(struct run *run)
 {
     struct nv_supervisor *supervisor = &run->supervisor;
     int status;
@@ -214,9 +214,16 @@ static int prepare(struct run *run)
     status = make_view(run);
     if (status)
         return status;
-    if (chdir(run->working_folder))
-        return fail(run, "enter the view", errno);
-    status = prepare_filter(run);
+    return chdir(run->working_folder) ? fail(run, "enter the view", errno) : 0;
+}
+
+static int prepare(struct run *run)
+{
+    struct nv_supervisor *supervisor = &run->supervisor;
+    int status = prepare_view(run);
+
+    if (!status)
+        status = prepare_filter(run);
     if (!status && (status = nv_server_open(supervisor)))
         status = fail(run, "serve verifiers", -status);
     if (!status && (status = nv_record_open(supervisor)))
@@ -481,10 +488,11 @@ static void clean(struct run *run)
         close(run->signals.descriptor);
 }
 
-int nv_run(const struct nv_run_options *options, struct nv_report **report, char *error, size_t error_bytes)
+/* With a report of its own; NULL: no memory. */
+static struct run *new_run(const struct nv_run_options *options, struct nv_report **report, char *error,
+                           size_t error_bytes)
 {
     struct run *run = calloc(1, sizeof *run);
-    int status;
 
     *report = nv_report_new();
     if (!run || !*report) {
@@ -492,7 +500,7 @@ int nv_run(const struct nv_run_options *options, struct nv_report **report, char
         nv_report_free(*report);
         *report = NULL;
         snprintf(error, error_bytes, "cannot start: %s", strerror(ENOMEM));
-        return 125;
+        return NULL;
     }
     run->error = error;
     run->error_bytes = error_bytes;
@@ -506,6 +514,37 @@ int nv_run(const struct nv_run_options *options, struct nv_report **report, char
                                              .server = -1,
                                              .ledger_fd = -1,
                                              .log_fd = -1};
+    return run;
+}
+
+int nv_run_in_copy(const struct nv_run_options *options, int (*inside)(void *context), void *context, char *error,
+                   size_t error_bytes)
+{
+    struct nv_report *report;
+    struct run *run = new_run(options, &report, error, error_bytes);
+    int status;
+
+    if (!run)
+        return 125;
+    status = nv_signals_begin(&run->signals, &run->spawn.inherited);
+    status = status ? fail(run, "wait for signals", -status) : prepare_view(run);
+    if (!status) {
+        nv_inherited_restore(&run->spawn.inherited);
+        status = inside(context);
+    }
+    clean(run);
+    free(run);
+    nv_report_free(report);
+    return status;
+}
+
+int nv_run(const struct nv_run_options *options, struct nv_report **report, char *error, size_t error_bytes)
+{
+    struct run *run = new_run(options, report, error, error_bytes);
+    int status;
+
+    if (!run)
+        return 125;
     status = go(run);
     clean(run);
     free(run);

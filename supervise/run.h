@@ -12,6 +12,8 @@
 enum nv_file_system_model { NV_FS_JOURNALED, NV_FS_POSIX };
 enum nv_view_kind { NV_VIEW_AUTO, NV_VIEW_COPY, NV_VIEW_OVERLAY };
 
+struct nv_tracer;
+
 struct nv_run_options {
     char **program;    /* NULL-terminated */
     char **folders;    /* NULL-terminated; at least one */
@@ -27,6 +29,7 @@ struct nv_run_options {
     const char *verifier_path;                  /* folder of libnvrtl-verifier.so */
     const struct nv_suppressions *suppressions; /* whose parts of files are not judged; NULL: none */
     const char *drop_in_path; /* of the libraries that stand in for others (compat/), as LD_LIBRARY_PATH; NULL: none */
+    struct nv_tracer *tracer; /* that follows the program (tracer.h); NULL: none */
 };
 
 /*
@@ -35,5 +38,12 @@ struct nv_run_options {
  * why and what to do.
  */
 int nv_run(const struct nv_run_options *options, struct nv_report **report, char *error, size_t error_bytes);
+
+/*
+ * Call `inside` in a copy of the folders at stake, which takes their place for this process and goes with it. As
+ * nv_run, or what `inside` returns.
+ */
+int nv_run_in_copy(const struct nv_run_options *options, int (*inside)(void *context), void *context, char *error,
+                   size_t error_bytes);
 
 #endif

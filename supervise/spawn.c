@@ -4,6 +4,7 @@
  * program.
  */
 #include "supervise/spawn.h"
+#include "supervise/tracer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,8 @@ enum step { STEP_STARTED, STEP_FILTER, STEP_EXECUTE };
 
 struct word {
     enum step step;
-    int number; /* errno */
+    int number;    /* errno */
+    pid_t process; /* the child */
 };
 
 struct start {
@@ -28,7 +30,7 @@ struct start {
 
 static void tell(int line, enum step step, int number, int listener)
 {
-    struct word word = {step, number};
+    struct word word = {step, number, getpid()};
     struct iovec body = {&word, sizeof word};
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
@@ -73,6 +75,15 @@ static bool hear(int line, struct word *word, int *listener)
     return got == sizeof *word;
 }
 
+/* Let the tracer have the program before it is one. */
+static void await_tracer(const struct nv_supervisor *supervisor, int line)
+{
+    char byte;
+
+    if (supervisor->options->tracer)
+        (void)!recv(line, &byte, 1, 0);
+}
+
 /* Libraries that stand in for others are found first. False: no memory. */
 static bool prefer_drop_ins(const char *folder)
 {
@@ -108,6 +119,7 @@ static void become_program(const struct nv_supervisor *supervisor, const struct 
     }
     tell(line, STEP_STARTED, 0, listener);
     close(listener);
+    await_tracer(supervisor, line);
     nv_inherited_restore(&spawn->inherited);
     execvp(supervisor->options->program[0], supervisor->options->program);
     tell(line, STEP_EXECUTE, errno, -1);
@@ -145,21 +157,34 @@ static int refused(const struct word *word, const char *program, char *error, si
     return 125;
 }
 
+/* Without it the run is one that is not followed. */
+static bool start_tracer(const struct nv_supervisor *supervisor, const struct word *word, int line)
+{
+    struct nv_tracer *tracer = supervisor->options->tracer;
+
+    if (!tracer)
+        return true;
+    (void)nv_tracer_start(tracer, word->process);
+    (void)send(line, "", 1, MSG_NOSIGNAL);
+    return true;
+}
+
 int nv_spawn(struct nv_supervisor *supervisor, const struct nv_spawn *spawn, const struct nv_view_context *view,
              struct nv_guardian *guardian, char *error, size_t error_bytes)
 {
-    struct word word = {STEP_FILTER, EIO}, second;
+    struct word word = {STEP_FILTER, EIO, 0}, second;
     int line[2], listener = -1, status = 0;
     struct start start;
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, line))
-        return refused(&(struct word){STEP_FILTER, errno}, "", error, error_bytes);
+        return refused(&(struct word){STEP_FILTER, errno, 0}, "", error, error_bytes);
     start = (struct start){supervisor, spawn, line[1]};
     status = nv_guardian_start(guardian, view, start_program, &start);
     close(line[1]);
     if (status)
         word.number = -status;
-    else if (hear(line[0], &word, &listener) && word.step == STEP_STARTED && hear(line[0], &second, &listener))
+    else if (hear(line[0], &word, &listener) && word.step == STEP_STARTED && start_tracer(supervisor, &word, line[0]) &&
+             hear(line[0], &second, &listener))
         word = second;
     status = word.step == STEP_STARTED ? 0 : refused(&word, supervisor->options->program[0], error, error_bytes);
     close(line[0]);
