@@ -8,6 +8,8 @@
 #include "verify/ledger.h"
 #include <stdbool.h>
 
+struct nv_told;
+
 /* A file as far as it is mapped. Never unmapped or freed, and never changed once it is seen. */
 struct nv_file_map {
     uint64_t bytes; /* a multiple of the line; both mappings reach that far */
@@ -22,9 +24,10 @@ struct nv_file {
     uint64_t device, inode;
     uint32_t id; /* the supervisor's */
     _Atomic(struct nv_file_map *) map;
-    struct nv_flight flight; /* page-cache: of the process; under nv_files_flight_lock */
-    _Atomic bool failed;     /* a drain of it was made to fail, and the program has not said that it knows */
-    struct nv_file *next;    /* in its bucket */
+    struct nv_flight flight;        /* page-cache: of the process; under nv_files_flight_lock */
+    _Atomic bool failed;            /* a drain of it was made to fail, and the program has not said that it knows */
+    _Atomic(struct nv_told *) told; /* of a recorded run: told.h */
+    struct nv_file *next;           /* in its bucket */
 };
 
 /*

@@ -8,11 +8,15 @@
 #include "verify/notes.h"
 #include "verify/places.h"
 #include "verify/stores.h"
+#include "verify/tell.h"
+#include "verify/traced.h"
 #include <pthread.h>
 
 /* In the order in which calls nest: a place takes notes. */
 static void before(void)
 {
+    nv_traced_before_fork();
+    nv_tell_before_fork();
     nv_files_before_fork();
     nv_binding_before_fork();
     nv_stores_before_fork();
@@ -27,6 +31,8 @@ static void after(bool child)
     nv_stores_after_fork();
     nv_binding_after_fork();
     nv_files_after_fork(child);
+    nv_tell_after_fork(child);
+    nv_traced_after_fork();
 }
 
 static void in_parent(void)

@@ -16,6 +16,8 @@
 #include "verify/recorded.h"
 #include "verify/seam.h"
 #include "verify/stores.h"
+#include "verify/tell.h"
+#include "verify/traced.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -24,6 +26,7 @@
 
 static const struct nv_runtime *runtime;
 static const struct nv_engine *engine; /* of the domain that the run simulates; NULL: of none */
+static NTSTATUS (*drain_thread)(NVRTL_DOMAIN domain, const void *place, const void *frame) = nv_verified_drain;
 
 static uint16_t place_of(const void *place, const void *frame)
 {
@@ -66,14 +69,15 @@ static NTSTATUS bind(struct nv_region *region, const struct nv_segment *segments
         tell_regions(binding, region);
     if (!region->for_one_call)
         nv_stores_add(binding, region->base, region->size_bytes);
+    if (nv_tell_log != NULL && nv_thread_self() != NULL)
+        nv_tell_map(nv_thread_self(), region, binding, segments, count);
     return STATUS_SUCCESS;
 }
 
 /* What this thread flushed may be verified and plain. */
 static NTSTATUS drain_default(const void *place)
 {
-    NTSTATUS status =
-        engine != NULL ? nv_verified_drain(engine->domain, place, __builtin_frame_address(0)) : STATUS_SUCCESS;
+    NTSTATUS status = engine != NULL ? drain_thread(engine->domain, place, __builtin_frame_address(0)) : STATUS_SUCCESS;
     NTSTATUS plain = runtime->plain->drain_default(place);
 
     if (nv_notes_ledger()->records != 0)
@@ -161,8 +165,13 @@ static void ignore(const void *address, size_t size_bytes)
 
 static void mark(const char *text, const void *place)
 {
-    if (text != NULL)
-        nv_notes_mark(text, place_of(place, __builtin_frame_address(0)));
+    uint16_t id = place_of(place, __builtin_frame_address(0));
+
+    if (text == NULL)
+        return;
+    nv_notes_mark(text, id);
+    if (nv_tell_log != NULL && nv_thread_self() != NULL)
+        nv_tell_promise(nv_thread_self(), text, id);
 }
 
 /*
@@ -195,7 +204,7 @@ static bool see_write_back(const void *address, size_t size_bytes, bool ordered,
 static void see_fence(void)
 {
     if (engine != NULL && engine->domain == NvrtlDomainCpuCache)
-        (void)nv_verified_drain(engine->domain, NULL, NULL);
+        (void)drain_thread(engine->domain, NULL, NULL);
 }
 
 static void watch_stores(NVRTL_STORE_WATCH *watch)
@@ -206,7 +215,10 @@ static void watch_stores(NVRTL_STORE_WATCH *watch)
 
 static void see_store(const void *address, size_t size_bytes, const void *place)
 {
-    nv_stores_see(address, size_bytes, place);
+    if (size_bytes != 0)
+        nv_stores_see(address, size_bytes, place);
+    else
+        nv_stores_made();
 }
 
 static void expect_durable(const void *address, size_t size_bytes, const void *place)
@@ -276,6 +288,10 @@ const struct nv_seam *nvrtl_verifier_seam(const struct nv_runtime *lent)
     engine = nv_verified_engine(seam.domain);
     if (ledger->records != 0)
         engine = nv_recorded_engine(engine);
+    if (ledger->traces != 0 && engine != NULL) {
+        engine = nv_traced_engine(engine);
+        drain_thread = nv_traced_drain;
+    }
     nv_notes_open(ledger);
     nv_places_open();
     return &seam;

@@ -5,7 +5,9 @@
  */
 #include "verify/stores.h"
 #include "verify/notes.h"
+#include "verify/pending.h"
 #include "verify/places.h"
+#include "verify/tell.h"
 #include <pthread.h>
 
 #define REGIONS 1024
@@ -156,8 +158,20 @@ void nv_stores_see(const void *address, size_t size_bytes, const void *place)
     struct nv_thread *thread = nv_thread_self();
     const struct nv_binding *binding = thread != NULL ? find(thread, (uintptr_t)address) : NULL;
 
-    if (binding != NULL)
-        each_line(binding, (uintptr_t)address, size_bytes, note_store, nv_place_of_code(thread, place));
+    uint16_t id;
+
+    if (binding == NULL)
+        return;
+    id = nv_place_of_code(thread, place);
+    each_line(binding, (uintptr_t)address, size_bytes, note_store, id);
+    if (__builtin_expect(nv_tell_log != NULL, 0))
+        nv_pending_note(thread, binding, (uintptr_t)address, size_bytes, id);
+}
+
+void nv_stores_made(void)
+{
+    if (nv_tell_log != NULL && nv_thread_state != NULL && !nv_thread_state->telling)
+        nv_pending_made(nv_thread_state);
 }
 
 void nv_stores_cover(const struct nv_binding *binding, uintptr_t address, size_t size_bytes)

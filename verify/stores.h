@@ -17,6 +17,8 @@ void nv_stores_add(const struct nv_binding *binding, const void *base, size_t si
 void nv_stores_remove(const void *base, size_t size_bytes);
 
 void nv_stores_see(const void *address, size_t size_bytes, const void *place);
+/* What this thread was seen to be about to store is stored now. */
+void nv_stores_made(void);
 
 /* A flush has named these bytes. */
 void nv_stores_cover(const struct nv_binding *binding, uintptr_t address, size_t size_bytes);

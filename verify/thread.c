@@ -4,6 +4,7 @@
  * never drained is then never durable, as on the machine. Called by engine.c, places.c and fork.c.
  */
 #include "verify/thread.h"
+#include "verify/pending.h"
 #include <pthread.h>
 #include <sys/mman.h>
 
@@ -16,6 +17,7 @@ static void destroy(void *state)
 {
     struct nv_thread *thread = state;
 
+    nv_pending_end(thread);
     nv_thread_state = NULL;
     nv_flight_free(&thread->flight);
     munmap(thread, sizeof *thread);
@@ -45,4 +47,6 @@ void nv_thread_after_fork(void)
     nv_flight_clear(&nv_thread_state->flight);
     nv_thread_state->file_count = 0;
     nv_thread_state->in_places = false;
+    nv_thread_state->telling = nv_thread_state->flushed = false;
+    nv_thread_state->number = 0;
 }

@@ -11,6 +11,7 @@
 #define NV_THREAD_CALLERS 3
 
 struct nv_file;
+struct nv_pending;
 
 /* A known stack: where it returns to, and where on it, counted from `frame`, the callers' return addresses lie. */
 struct nv_thread_place {
@@ -24,7 +25,12 @@ struct nv_thread {
     struct nv_flight flight; /* cpu-cache */
     bool in_places;
     size_t store_region; /* where the last store was found */
-    size_t file_count;   /* page-cache: files flushed and not drained; more than NV_THREAD_FILES: any */
+    /* Of a recorded run: */
+    bool telling;               /* a call in the midst of it is a signal handler's */
+    bool flushed;               /* since the last drain */
+    uint32_t number;            /* in events; 0: not yet known */
+    struct nv_pending *pending; /* a store that is about to be made */
+    size_t file_count;          /* page-cache: files flushed and not drained; more than NV_THREAD_FILES: any */
     struct nv_file *files[NV_THREAD_FILES];
     struct nv_thread_place places[NV_THREAD_PLACES];
 };

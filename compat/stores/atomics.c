@@ -29,7 +29,9 @@ NV_HOOK void __tsan_atomic_signal_fence(int order)
     {                                                                                                                  \
         (void)order;                                                                                                   \
         NV_SEE_STORE(address, sizeof(type));                                                                           \
-        return __atomic_##operation(address, value, __ATOMIC_SEQ_CST);                                                 \
+        type nv_result = __atomic_##operation(address, value, __ATOMIC_SEQ_CST);                                       \
+        NV_STORED(address);                                                                                            \
+        return nv_result;                                                                                              \
     }
 
 #define DEFINE_COMPARE(type, bits, kind, is_weak)                                                                      \
@@ -41,7 +43,10 @@ NV_HOOK void __tsan_atomic_signal_fence(int order)
         (void)order;                                                                                                   \
         (void)failure;                                                                                                 \
         NV_SEE_STORE(address, sizeof(type));                                                                           \
-        return __atomic_compare_exchange_n(address, expected, value, is_weak, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);     \
+        int nv_result =                                                                                                \
+            __atomic_compare_exchange_n(address, expected, value, is_weak, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);        \
+        NV_STORED(address);                                                                                            \
+        return nv_result;                                                                                              \
     }
 
 #define DEFINE(type, bits)                                                                                             \
@@ -61,12 +66,15 @@ NV_HOOK void __tsan_atomic_signal_fence(int order)
             __atomic_store_n(address, value, __ATOMIC_RELEASE);                                                        \
         else                                                                                                           \
             __atomic_store_n(address, value, __ATOMIC_SEQ_CST);                                                        \
+        NV_STORED(address);                                                                                            \
     }                                                                                                                  \
     NV_HOOK type __tsan_atomic##bits##_exchange(type *address, type value, int order)                                  \
     {                                                                                                                  \
         (void)order;                                                                                                   \
         NV_SEE_STORE(address, sizeof(type));                                                                           \
-        return __atomic_exchange_n(address, value, __ATOMIC_SEQ_CST);                                                  \
+        type nv_result = __atomic_exchange_n(address, value, __ATOMIC_SEQ_CST);                                        \
+        NV_STORED(address);                                                                                            \
+        return nv_result;                                                                                              \
     }                                                                                                                  \
     NV_HOOK type __tsan_atomic##bits##_compare_exchange_val(type *address, type expected, type value, int order,       \
                                                             int failure)                                               \
@@ -75,6 +83,7 @@ NV_HOOK void __tsan_atomic_signal_fence(int order)
         (void)failure;                                                                                                 \
         NV_SEE_STORE(address, sizeof(type));                                                                           \
         (void)__atomic_compare_exchange_n(address, &expected, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);       \
+        NV_STORED(address);                                                                                            \
         return expected;                                                                                               \
     }                                                                                                                  \
     DEFINE_COMPARE(type, bits, strong, false)                                                                          \

@@ -18,4 +18,13 @@ extern NVRTL_STORE_WATCH nv_hooks_watch __attribute__((visibility("hidden")));
             NvrtlSeeStore((address), (size), __builtin_return_address(0));                                             \
     } while (0)
 
+/* What was told is stored: of use where the hook itself has stored it. */
+#define NV_STORED(address)                                                                                             \
+    do {                                                                                                               \
+        ULONG_PTR nv_low = __atomic_load_n(&nv_hooks_watch.Low, __ATOMIC_RELAXED);                                     \
+        if (__builtin_expect((ULONG_PTR)(address)-nv_low < __atomic_load_n(&nv_hooks_watch.Bytes, __ATOMIC_RELAXED),   \
+                             0))                                                                                       \
+            NvrtlSeeStore((address), 0, NULL);                                                                         \
+    } while (0)
+
 #endif

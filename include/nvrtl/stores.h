@@ -23,7 +23,10 @@ typedef struct _NVRTL_STORE_WATCH {
 /* From now on *Watch, which lives as long as the process, is kept up to date. Source: nvrtl's own. */
 NVRTL_API VOID NTAPI NvrtlWatchStores(PNVRTL_STORE_WATCH Watch);
 
-/* Size bytes from Address are about to be stored by the code at Place. Any thread. Source: nvrtl's own. */
+/*
+ * Size bytes from Address are about to be stored by the code at Place; with Size 0, what this thread told last is
+ * stored now. Any thread. Source: nvrtl's own.
+ */
 NVRTL_API VOID NTAPI NvrtlSeeStore(const VOID *Address, SIZE_T Size, const VOID *Place);
 
 NVRTL_END

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the mappings by which a recorded run compares files with what was told of them, asked of the supervisor when
+ * they are needed first, and again when a file has grown. Called by tell.c and pending.c.
+ */
+#include "verify/told.h"
+#include "nvrtl/status.h"
+#include "verify/client.h"
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PAGE NV_SHADOW_PAGE_BYTES
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static void map_view(struct nv_told *told, int descriptor)
+{
+    struct stat status;
+    uint64_t bytes;
+    void *start;
+
+    if (fstat(descriptor, &status) != 0)
+        return;
+    bytes = ((uint64_t)status.st_size + PAGE - 1) / PAGE * PAGE;
+    bytes = bytes < told->shadow.bytes ? bytes : told->shadow.bytes;
+    start = bytes != 0 ? mmap(NULL, bytes, PROT_READ, MAP_SHARED, descriptor, 0) : MAP_FAILED;
+    if (start == MAP_FAILED)
+        return;
+    told->view = start;
+    told->bytes = bytes;
+}
+
+/* NULL: no memory, or nobody answers. */
+static struct nv_told *ask(const struct nv_file *file, uint64_t end)
+{
+    struct nv_verifier_request request = {
+        .kind = NV_VERIFIER_SHADOW, .device = file->device, .inode = file->inode, .end = end};
+    struct nv_verifier_reply reply;
+    struct nv_told *told = calloc(1, sizeof *told);
+    int descriptors[2];
+
+    if (told == NULL || !NT_SUCCESS(nv_client_ask(&request, &reply, descriptors, 2))) {
+        free(told);
+        return NULL;
+    }
+    told->object = reply.object;
+    if (nv_shadow_open(&told->shadow, descriptors[1]))
+        map_view(told, descriptors[0]);
+    close(descriptors[0]);
+    close(descriptors[1]);
+    return told;
+}
+
+static const struct nv_told *extend(struct nv_file *file, uint64_t end)
+{
+    struct nv_told *told = atomic_load_explicit(&file->told, memory_order_acquire), *longer;
+
+    if (told != NULL && told->bytes >= end)
+        return told;
+    longer = ask(file, end);
+    if (longer == NULL || (told != NULL && longer->bytes <= told->bytes)) {
+        if (longer != NULL) {
+            if (longer->view != NULL)
+                munmap((void *)(uintptr_t)longer->view, longer->bytes);
+            nv_shadow_close(&longer->shadow);
+        }
+        free(longer);
+        return told;
+    }
+    longer->shorter = told;
+    atomic_store_explicit(&file->told, longer, memory_order_release);
+    return longer;
+}
+
+const struct nv_told *nv_told_reach(struct nv_file *file, uint64_t end)
+{
+    const struct nv_told *told = atomic_load_explicit(&file->told, memory_order_acquire);
+    int before = errno;
+
+    if (__builtin_expect(told != NULL && told->bytes >= end, 1))
+        return told;
+    pthread_mutex_lock(&mutex);
+    told = extend(file, end);
+    pthread_mutex_unlock(&mutex);
+    errno = before;
+    return told;
+}
+
+bool nv_told_is_there(const struct nv_told *told, uint64_t offset, uint64_t length)
+{
+    uint64_t from = offset / PAGE * PAGE, to = offset + length;
+    int before = errno;
+    bool there = madvise((void *)(uintptr_t)(told->view + from), to - from, MADV_POPULATE_READ) == 0 || errno == EINVAL;
+
+    errno = before;
+    return there;
+}
+
+void nv_told_before_fork(void)
+{
+    pthread_mutex_lock(&mutex);
+}
+
+void nv_told_after_fork(void)
+{
+    pthread_mutex_unlock(&mutex);
+}
