@@ -2,6 +2,7 @@
 /* nvrtl check: reads the options, has the program run verified, and writes what was found. main.c calls it. */
 #include "cli/command.h"
 #include "cli/config.h"
+#include "cli/in_process.h"
 #include "report/report.h"
 #include "supervise/explain.h"
 #include "supervise/run.h"
@@ -29,7 +30,7 @@ struct check {
     enum format format;
     const char *output; /* NULL: stderr */
     int descriptor;     /* of output */
-    bool generate;
+    bool generate, in_process;
     bool explain; /* by a second run */
     int findings_status;
 };
@@ -50,6 +51,7 @@ enum {
     OPTION_PERFORMANCE,
     OPTION_FAIL_SYNC,
     OPTION_EXPLAIN,
+    OPTION_IN_PROCESS,
     OPTION_ERROR_EXITCODE,
 };
 
@@ -69,7 +71,12 @@ static const struct argp_option options[] = {
     {"scratch", OPTION_SCRATCH, "DIR", 0, "Keep that view in DIR instead of memory", 2},
     {"fail-sync", OPTION_FAIL_SYNC, "N", 0,
      "Let the Nth sync of a file (or drain, with --domain=page-cache) fail with EIO: what it should have written is "
-     "lost, as on Linux, and the program has to cope",
+     "lost, as on Linux, and the program has to cope (with --in-process: the Nth drain)",
+     2},
+    {"in-process", OPTION_IN_PROCESS, NULL, 0,
+     "Without a view of files, where no namespaces are allowed: the program verifies what lies under its tokens, and "
+     "in "
+     "its pools of libpmem, by itself",
      2},
     {NULL, 0, NULL, 0, "What is reported", 3},
     {"format", OPTION_FORMAT, "NAME", 0, "text (default), json, sarif or html", 3},
@@ -191,6 +198,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_FAIL_SYNC:
         check->run.fail_sync = sync_number(state, argument);
+        return 0;
+    case OPTION_IN_PROCESS:
+        check->in_process = true;
         return 0;
     case OPTION_PERFORMANCE:
         check->run.performance = true;
@@ -357,6 +367,24 @@ static int run(struct check *check, const struct nv_suppressions *list)
     return status;
 }
 
+/* The report is written by the program. */
+static int run_in_process(struct check *check)
+{
+    static const char *const names[] = {
+        [FORMAT_TEXT] = "text", [FORMAT_JSON] = "json", [FORMAT_SARIF] = "sarif", [FORMAT_HTML] = "html"};
+    char verifier[PATH_MAX], drop_in[PATH_MAX];
+    check->run.verifier_path = nv_verifier_path(verifier, sizeof verifier);
+    check->run.drop_in_path = nv_drop_in_path(check->run.verifier_path, drop_in, sizeof drop_in);
+    if (check->output && ftruncate(check->descriptor, 0) != 0 && errno != EINVAL)
+        return fail(check->output, strerror(errno));
+    return nv_in_process(&(struct nv_in_process){.run = &check->run,
+                                                 .format = names[check->format],
+                                                 .output = check->output,
+                                                 .suppressions = check->suppressions.texts,
+                                                 .generate = check->generate,
+                                                 .findings_status = check->findings_status});
+}
+
 static int prepare_and_run(struct check *check)
 {
     struct nv_suppressions *list = nv_suppressions_new();
@@ -364,7 +392,8 @@ static int prepare_and_run(struct check *check)
         return no_memory();
     int status = read_suppressions(check, list);
     status = status ? status : open_output(check);
-    status = status ? status : run(check, list);
+    if (!status)
+        status = check->in_process ? run_in_process(check) : run(check, list);
     if (check->descriptor >= 0)
         close(check->descriptor);
     nv_suppressions_free(list);

@@ -96,8 +96,8 @@ struct nv_report {
     const char *version;           /* of nvrtl */
     const char *level;             /* "pages" */
     const char *domain;            /* that tokens simulated */
-    const char *view;              /* "copy" or "overlay" */
-    const char *file_system_model; /* "journaled" or "posix" */
+    const char *view;              /* "copy" or "overlay"; "private mapping" in a run without a supervisor */
+    const char *file_system_model; /* "journaled" or "posix"; NULL: names are not judged */
     uint64_t files_watched, bytes_watched, files_changed /* when the program ended, or made durable */, syncs, tokens,
         bytes_made_durable;
     double seconds; /* until the program's end */

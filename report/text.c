@@ -380,7 +380,7 @@ static void put_watched(const struct writer *writer, const struct nv_report *rep
     put_plural(writer, report->files_watched, "file");
     fputs(" (", writer->out);
     put_size(writer, report->bytes_watched);
-    fputs(") in ", writer->out);
+    fputs(report->folders && *report->folders ? ") in " : ")", writer->out);
     put_list(writer, report->folders, ", ");
     fputs("; ", writer->out);
     put_plural(writer, report->syncs, "sync");
@@ -403,9 +403,10 @@ static void put_level(const struct writer *writer, const struct nv_report *repor
 static void put_simulated(const struct writer *writer, const struct nv_report *report)
 {
     heading(writer, "simulated");
-    fprintf(writer->out, "domain %s for tokens; %s file system; %s as the view\n",
-            report->domain ? report->domain : "unknown",
-            report->file_system_model ? report->file_system_model : "unknown", report->view ? report->view : "unknown");
+    fprintf(writer->out, "domain %s for tokens; ", report->domain ? report->domain : "unknown");
+    if (report->file_system_model)
+        fprintf(writer->out, "%s file system; ", report->file_system_model);
+    fprintf(writer->out, "%s as the view\n", report->view ? report->view : "unknown");
 }
 
 static void put_marks(const struct writer *writer, const struct nv_report *report)

@@ -514,7 +514,7 @@ int nv_judge(struct nv_supervisor *supervisor)
     if (!status)
         status = nv_told_judge(supervisor->ledger, supervisor->report, path_of, supervisor);
     if (!status && supervisor->ledger->performance)
-        status = nv_judge_waste(supervisor);
+        status = nv_judge_waste(supervisor->ledger, supervisor->report);
     nv_report_sort(supervisor->report);
     nv_changes_free(&changes);
     return status;

@@ -57,7 +57,11 @@ static int refuse(const struct nv_view_context *context, int number)
         hint = "memory is short";
     else if (read_number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", 0))
         hint = "an administrator allows it by: sysctl kernel.apparmor_restrict_unprivileged_userns=0";
-    snprintf(context->error, context->error_bytes, "cannot make a mount namespace (%s); %s", strerror(number), hint);
+    snprintf(
+        context->error, context->error_bytes,
+        "cannot make a mount namespace (%s); %s. Or nvrtl check --in-process, which needs none: it sees tokens and "
+        "pools of libpmem alone",
+        strerror(number), hint);
     return -1;
 }
 

@@ -107,9 +107,6 @@ int nv_judge(struct nv_supervisor *supervisor);
 /* A path in the folder as findings show it: from the current folder on, if it is below. NULL: no memory. */
 char *nv_judge_shown_path(const struct nv_folder *folder, const char *relative);
 
-/* waste.c: findings for flushes and drains in vain. 0 or a negative errno. */
-int nv_judge_waste(struct nv_supervisor *supervisor);
-
 /* finish.c: bring the view into the files. 0 or a negative errno, with the path that failed. */
 int nv_finish(struct nv_supervisor *supervisor, char *path, size_t path_bytes);
 /* At a power failure: what eADR would have saved. */

@@ -15,4 +15,7 @@ typedef char *nv_told_path(void *context, uint32_t file);
 /* Into the report; `path_of` is asked with `context`. 0 or a negative errno. */
 int nv_told_judge(const struct nv_ledger *ledger, struct nv_report *report, nv_told_path *path_of, void *context);
 
+/* waste.c: findings for flushes and drains in vain. 0 or a negative errno. */
+int nv_judge_waste(const struct nv_ledger *ledger, struct nv_report *report);
+
 #endif

@@ -8,6 +8,7 @@
 #include "nvrtl/status.h"
 #include "src/nvm/seam.h"
 #include "src/os/os.h"
+#include "verify/alone.h"
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
@@ -131,6 +132,8 @@ NTSTATUS nv_client_ask(struct nv_verifier_request *request, struct nv_verifier_r
 
     request->version = NV_SEAM_VERSION;
     memset(reply, 0, sizeof *reply);
+    if (nv_alone_is_on())
+        return nv_alone_answer(request, reply);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     status = converse(request, reply, descriptors, count);
     pthread_setcancelstate(cancel, NULL);

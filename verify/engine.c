@@ -5,6 +5,7 @@
  */
 #include "verify/engine.h"
 #include "nvrtl/status.h"
+#include "verify/alone.h"
 #include "verify/binding.h"
 #include "verify/expect.h"
 #include "verify/level.h"
@@ -436,8 +437,11 @@ static NTSTATUS forget_failure(const struct nv_region *region)
 static void release(const struct nv_region *region, const void *place)
 {
     (void)place;
-    if (!region->for_one_call)
-        nv_stores_remove(region->base, region->size_bytes);
+    if (region->for_one_call)
+        return;
+    nv_stores_remove(region->base, region->size_bytes);
+    if (nv_alone_is_on())
+        nv_alone_release(region);
 }
 
 #define ENGINE(domain_)                                                                                                \

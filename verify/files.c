@@ -5,6 +5,7 @@
  */
 #include "verify/files.h"
 #include "nvrtl/status.h"
+#include "verify/alone.h"
 #include "verify/client.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -100,8 +101,11 @@ static NTSTATUS ask(uint64_t device, uint64_t inode, uint64_t end, uint32_t *id,
     struct nv_verifier_request request = {.kind = NV_VERIFIER_FILE, .device = device, .inode = inode, .end = end};
     struct nv_verifier_reply reply;
     int descriptors[2];
-    NTSTATUS status = nv_client_ask(&request, &reply, descriptors, 2);
+    NTSTATUS status;
 
+    if (nv_alone_is_on())
+        return nv_alone_map(device, inode, id, map);
+    status = nv_client_ask(&request, &reply, descriptors, 2);
     if (!NT_SUCCESS(status))
         return status;
     *id = reply.file;
@@ -168,9 +172,11 @@ static const struct nv_file_map *remap(struct nv_file *file, uint64_t end)
     struct nv_file_map *map = atomic_load_explicit(&file->map, memory_order_acquire), *longer = NULL;
     uint32_t id = 0;
 
+    if (nv_alone_is_on())
+        nv_alone_measure(file->device, file->inode);
     if (reaches(map, end))
         return map;
-    if (!NT_SUCCESS(ask(file->device, file->inode, end, &id, &longer)))
+    if (nv_alone_is_on() || !NT_SUCCESS(ask(file->device, file->inode, end, &id, &longer)))
         return NULL;
     if (id != file->id) { /* of another file, that took the inode over */
         free_map(longer);

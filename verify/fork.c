@@ -4,6 +4,8 @@
  * is in flight stays the parent's. Called by the C library.
  */
 #include "verify/fork.h"
+#include "verify/alone.h"
+#include "verify/alone_files.h"
 #include "verify/binding.h"
 #include "verify/notes.h"
 #include "verify/places.h"
@@ -15,6 +17,7 @@
 /* In the order in which calls nest: a place takes notes. */
 static void before(void)
 {
+    nv_alone_before_fork();
     nv_traced_before_fork();
     nv_tell_before_fork();
     nv_files_before_fork();
@@ -22,10 +25,12 @@ static void before(void)
     nv_stores_before_fork();
     nv_places_before_fork();
     nv_notes_before_fork();
+    nv_alone_files_before_fork();
 }
 
 static void after(bool child)
 {
+    nv_alone_files_after_fork();
     nv_notes_after_fork();
     nv_places_after_fork();
     nv_stores_after_fork();
@@ -33,6 +38,7 @@ static void after(bool child)
     nv_files_after_fork(child);
     nv_tell_after_fork(child);
     nv_traced_after_fork();
+    nv_alone_after_fork(child);
 }
 
 static void in_parent(void)

@@ -5,6 +5,7 @@
  */
 #include "src/nvm/seam.h"
 #include "nvrtl/status.h"
+#include "verify/alone.h"
 #include "verify/binding.h"
 #include "verify/client.h"
 #include "verify/engine.h"
@@ -55,6 +56,8 @@ static NTSTATUS bind(struct nv_region *region, const struct nv_segment *segments
     bool at_stake = false;
     NTSTATUS status = STATUS_SUCCESS;
 
+    if (nv_alone_is_on() && !nv_alone_bind(region, segments, count))
+        return runtime->plain->bind(region, segments, count);
     if (engine != NULL)
         status = nv_binding_get(segments, count, &binding, &at_stake);
     if (!NT_SUCCESS(status))
@@ -248,6 +251,8 @@ static struct nv_seam seam = {
     .see_store = see_store,
     .expect_durable = expect_durable,
     .expect_order = expect_order,
+    .is_view = nv_alone_is_view,
+    .group = nv_alone_group,
 };
 
 static struct nv_ledger *take_ledger(void)
@@ -275,7 +280,9 @@ const struct nv_seam *nvrtl_verifier_seam(const struct nv_runtime *lent)
     if (lent == NULL || lent->version != NV_SEAM_VERSION || lent->plain == NULL || lent->resolve == NULL)
         return NULL;
     nv_client_open(secure_getenv(NV_VERIFIER_VARIABLE));
-    ledger = take_ledger();
+    ledger = nv_alone_open(secure_getenv(NV_VERIFIER_VARIABLE), lent);
+    if (ledger == NULL)
+        ledger = take_ledger();
     if (ledger == NULL)
         return NULL;
     if (!nv_fork_open()) {

@@ -169,9 +169,10 @@ void *pmem_map_file(const char *path, size_t len, int flags, mode_t mode, size_t
 int pmem_unmap(void *addr, size_t len)
 {
     nv_pmem_region_lock();
+    nv_pmem_region_forget(addr, len); /* a verifier may have something in that memory */
     int error = nv_pmem_system->unmap(addr, len);
-    if (error == 0)
-        nv_pmem_region_forget(addr, len);
+    if (error != 0)
+        (void)nv_pmem_region_add(addr, len);
     nv_pmem_region_unlock();
     if (error == 0)
         return 0;

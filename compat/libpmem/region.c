@@ -382,8 +382,10 @@ bool nv_pmem_is_persistent(const void *address, size_t size_bytes)
     pthread_mutex_lock(&lock);
     enum nv_pmem_force answer = settle_force();
     if (nv_seam->verified) {
+        nv_seam->group(true);
         forget(start, end);
         (void)learn(address, size_bytes);
+        nv_seam->group(false);
     }
     bool persistent = answer == NV_PMEM_ALWAYS || (answer == NV_PMEM_ASK && is_declared(start, end));
     pthread_mutex_unlock(&lock);

@@ -75,7 +75,7 @@ static bool is_anonymous(const struct mapping *mapping)
 
 static NTSTATUS judge(const struct mapping *mapping)
 {
-    if (!mapping->shared || is_anonymous(mapping))
+    if (is_anonymous(mapping) || (!mapping->shared && !nv_seam->is_view((const void *)mapping->start)))
         return STATUS_INVALID_PARAMETER;
     if (!mapping->writable)
         return STATUS_ACCESS_DENIED;

@@ -134,11 +134,22 @@ static void expect_order(const NV_MEMORY_RANGE *first, const NV_MEMORY_RANGE *th
     (void)place;
 }
 
+static bool is_view(const void *address)
+{
+    (void)address;
+    return false;
+}
+
+static void group(bool begins)
+{
+    (void)begins;
+}
+
 #define OWN_TABLE                                                                                                      \
     .version = NV_SEAM_VERSION, .bind = bind, .drain_default = drain_default, .refuse = refuse, .misuse = misuse,      \
     .announce_libpmem = announce_libpmem, .ignore = ignore, .mark = mark, .see_write_back = see_write_back,            \
     .see_fence = see_fence, .watch_stores = watch_stores, .see_store = see_store, .expect_durable = expect_durable,    \
-    .expect_order = expect_order
+    .expect_order = expect_order, .is_view = is_view, .group = group
 
 static const struct nv_seam plain = {OWN_TABLE};
 static const struct nv_seam forced = {OWN_TABLE, .forced = true};
@@ -160,6 +171,8 @@ static const struct nv_seam only_msync = {
     .see_store = see_store,
     .expect_durable = expect_durable,
     .expect_order = expect_order,
+    .is_view = is_view,
+    .group = group,
 };
 
 static const struct nv_runtime runtime = {
@@ -212,7 +225,7 @@ const struct nv_seam *nv_seam_choose(void)
 {
     const char *verifier = nv_option(NV_OPTION_VERIFIER);
     NVRTL_DOMAIN domain;
-    if (verifier && verifier[0] == '@')
+    if (verifier && (verifier[0] == '@' || verifier[0] == '1'))
         return verifier_seam(load_verifier());
     int library = nv_os->supervisor(NV_OS_WISH_LIBRARY);
     if (library >= 0)

@@ -13,7 +13,7 @@
 #include <nvrtl/stores.h>
 #include <stdbool.h>
 
-#define NV_SEAM_VERSION 2u
+#define NV_SEAM_VERSION 3u
 #define NV_LINE_BYTES ((size_t)64)
 #define NV_VERIFIER_LIBRARY "libnvrtl-verifier.so"
 #define NV_VERIFIER_ENTRY "nvrtl_verifier_seam"
@@ -120,6 +120,10 @@ struct nv_seam {
     void (*see_store)(const void *address, size_t size_bytes, const void *place);
     void (*expect_durable)(const void *address, size_t size_bytes, const void *place);
     void (*expect_order)(const NV_MEMORY_RANGE *first, const NV_MEMORY_RANGE *then, const void *place);
+    /* A private mapping there is the verifier's, in the place of a shared one of the same file. */
+    bool (*is_view)(const void *address);
+    /* Between both calls a region that is released and bound again has not ended. */
+    void (*group)(bool begins);
 };
 
 /* The table in force. Written once, by the library's constructor. */

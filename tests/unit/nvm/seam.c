@@ -94,7 +94,7 @@ static void not_verified(void **state)
 {
     (void)state;
     assert_ptr_equal(chosen(NULL, NULL, NULL), nv_seam);
-    assert_ptr_equal(chosen("1", "/v", NULL), nv_seam); /* not the supervisor's */
+    assert_ptr_equal(chosen("0", "/v", NULL), nv_seam); /* not the supervisor's, nor without one */
     assert_int_equal(loads, 0);
     assert_true(chosen(NULL, NULL, "memory")->forced);
     assert_ptr_equal(chosen(NULL, NULL, "nonsense"), nv_seam);
@@ -105,6 +105,8 @@ static void verified(void **state)
     (void)state;
     loads_only = "/v/libnvrtl-verifier.so";
     assert_ptr_equal(chosen("@socket", "/v", "memory"), &other);
+    assert_int_equal(loads, 1);
+    assert_ptr_equal(chosen("1,fail-sync=2", "/v", NULL), &other); /* without a supervisor */
     assert_int_equal(loads, 1);
     loads_only = "libnvrtl-verifier.so";
     assert_ptr_equal(chosen("@socket", NULL, NULL), &other);
