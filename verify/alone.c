@@ -6,10 +6,9 @@
  */
 #include "verify/alone.h"
 #include "nvrtl/status.h"
-#include "verify/alone_calls.h"
+#include "verify/alone_syncs.h"
 #include "verify/alone_views.h"
 #include "verify/apart.h"
-#include "verify/flight.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
@@ -17,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -76,7 +74,7 @@ static void end_view(struct nv_alone_view *view)
 
     if (end != NV_ALONE_ENDED)
         alone.judge->not_seen(sentences[end]);
-    if (pages.count != 0 && (end == NV_ALONE_ENDED || end == NV_ALONE_RACED))
+    if (pages.count != 0 && alone.ledger->domain != NvrtlDomainMemory)
         (void)nv_apart(judge, &judging);
     nv_alone_pages_free(&pages);
 }
@@ -97,16 +95,28 @@ static void end_views(const char *start, const char *end, bool all)
 #define LOWEST ((const char *)0)
 #define HIGHEST ((const char *)UINTPTR_MAX)
 
-static void conclude(int status)
+void nv_alone_conclude(int status)
 {
     pthread_mutex_lock(&mutex);
     if (nv_alone_on && !alone.concluded) {
         alone.concluded = true;
         alone.gives_up = status != 0;
         alone.run.status = status;
+        nv_alone_syncs_count(&alone.run);
         end_views(LOWEST, HIGHEST, true);
         alone.judge->report(&alone.run);
     }
+    pthread_mutex_unlock(&mutex);
+}
+
+/* A mapping goes: what is judged now had its last chance. */
+void nv_alone_unmap(const void *address, size_t size_bytes)
+{
+    const char *start = address;
+
+    pthread_mutex_lock(&mutex);
+    if (!alone.concluded)
+        end_views(start, start + size_bytes, true);
     pthread_mutex_unlock(&mutex);
 }
 
@@ -274,73 +284,17 @@ NTSTATUS nv_alone_answer(const struct nv_verifier_request *request, struct nv_ve
     return file != NULL ? STATUS_SUCCESS : NV_VERIFIER_NOT_AT_STAKE;
 }
 
-/* -- the program's own calls -- */
-
-/* All of [start, end) that is in the view, as a flush and a drain would. */
-static void make_durable(const struct nv_alone_view *view, const char *start, const char *end)
-{
-    struct nv_file *file = NULL;
-    const struct nv_file_map *map;
-    uint64_t offset, length, reach = nv_alone_files_measure(view->file);
-
-    start = start > view->start ? start : view->start;
-    end = end < view->end ? end : view->end;
-    offset = view->offset + (uint64_t)(start - view->start);
-    length = (uint64_t)(end - start);
-    length = offset + length <= reach ? length : reach > offset ? reach - offset : 0;
-    if (length == 0 || nv_files_get(view->file->device, view->file->inode, offset + length, &file) < 0)
-        return;
-    map = nv_file_reach(file, offset + length);
-    if (map != NULL)
-        nv_flight_pass(map, offset, start, length, 0);
-    alone.run.bytes_made_durable += length;
-}
-
-static void sync_range(const void *address, size_t size_bytes)
-{
-    const uintptr_t page = 4096;
-    const char *start = (const char *)((uintptr_t)address & ~(page - 1));
-    const char *end = (const char *)(((uintptr_t)address + size_bytes + page - 1) & ~(page - 1));
-    struct nv_alone_view *view;
-    size_t number = 0;
-
-    pthread_mutex_lock(&mutex);
-    alone.run.syncs++;
-    while ((view = nv_alone_views_next(&number, start, end)) != NULL)
-        make_durable(view, start, end);
-    pthread_mutex_unlock(&mutex);
-}
-
-static void sync_file(int descriptor)
-{
-    const struct nv_alone_file *file;
-    struct nv_alone_view *view;
-    struct stat status;
-    size_t number = 0;
-
-    if (fstat(descriptor, &status) != 0)
-        return;
-    pthread_mutex_lock(&mutex);
-    alone.run.syncs++;
-    file = nv_alone_files_of(status.st_dev, status.st_ino);
-    while (file != NULL && (view = nv_alone_views_next(&number, LOWEST, HIGHEST)) != NULL)
-        if (view->file == file)
-            make_durable(view, view->start, view->end);
-    pthread_mutex_unlock(&mutex);
-}
-
-/* What is judged now had its last chance. */
-static void unmap(const void *address, size_t size_bytes)
-{
-    const char *start = address;
-
-    pthread_mutex_lock(&mutex);
-    if (!alone.concluded)
-        end_views(start, start + size_bytes, true);
-    pthread_mutex_unlock(&mutex);
-}
-
 /* -- beginning -- */
+
+void nv_alone_lock(void)
+{
+    pthread_mutex_lock(&mutex);
+}
+
+void nv_alone_unlock(void)
+{
+    pthread_mutex_unlock(&mutex);
+}
 
 static bool take_domain(const char *name)
 {
@@ -425,17 +379,7 @@ static const struct nv_alone_judge *load_judge(void)
 static void at_exit(int status, void *unused)
 {
     (void)unused;
-    conclude(status);
-}
-
-/* Where the library is that sees them. */
-static void listen_to_calls(void)
-{
-    struct nv_alone_calls *calls = dlsym(RTLD_DEFAULT, NV_ALONE_CALLS);
-
-    if (calls != NULL)
-        *calls = (struct nv_alone_calls){sync_range, sync_file, unmap, conclude};
-    alone.run.calls = calls != NULL;
+    nv_alone_conclude(status);
 }
 
 struct nv_ledger *nv_alone_open(const char *words, const struct nv_runtime *runtime)
@@ -468,7 +412,7 @@ struct nv_ledger *nv_alone_open(const char *words, const struct nv_runtime *runt
         return NULL;
     }
     nv_alone_files_open(runtime);
-    listen_to_calls();
+    alone.run.calls = nv_alone_syncs_open();
     nv_alone_on = true;
     return ledger;
 }

@@ -39,6 +39,14 @@ NTSTATUS nv_alone_map(uint64_t device, uint64_t inode, uint32_t *id, struct nv_f
 void nv_alone_measure(uint64_t device, uint64_t inode);
 NTSTATUS nv_alone_answer(const struct nv_verifier_request *request, struct nv_verifier_reply *reply);
 
+/* alone.c's lock, for its other files; it may be taken again by who has it. */
+void nv_alone_lock(void);
+void nv_alone_unlock(void);
+/* A mapping is about to go. */
+void nv_alone_unmap(const void *address, size_t size_bytes);
+/* The program is about to end. */
+void nv_alone_conclude(int status);
+
 void nv_alone_before_fork(void);
 void nv_alone_after_fork(bool child);
 

@@ -5,7 +5,7 @@
  */
 #include "src/nvm/seam.h"
 #include "nvrtl/status.h"
-#include "verify/alone.h"
+#include "verify/alone_syncs.h"
 #include "verify/binding.h"
 #include "verify/client.h"
 #include "verify/engine.h"
@@ -275,10 +275,13 @@ const struct nv_seam *nvrtl_verifier_seam(const struct nv_runtime *lent)
 {
     struct nv_ledger *ledger;
 
-    if (runtime != NULL)
-        return &seam;
     if (lent == NULL || lent->version != NV_SEAM_VERSION || lent->plain == NULL || lent->resolve == NULL)
         return NULL;
+    if (runtime != NULL) {
+        if (nv_alone_is_on())
+            nv_alone_syncs_of(lent);
+        return &seam;
+    }
     nv_client_open(secure_getenv(NV_VERIFIER_VARIABLE));
     ledger = nv_alone_open(secure_getenv(NV_VERIFIER_VARIABLE), lent);
     if (ledger == NULL)
@@ -301,5 +304,7 @@ const struct nv_seam *nvrtl_verifier_seam(const struct nv_runtime *lent)
     }
     nv_notes_open(ledger);
     nv_places_open();
+    if (nv_alone_is_on())
+        nv_alone_syncs_of(lent);
     return &seam;
 }

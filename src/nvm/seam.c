@@ -181,6 +181,7 @@ static const struct nv_runtime runtime = {
     .resolve = nv_resolve,
     .find = nv_token_find,
     .irql = KeGetCurrentIrql,
+    .os = &nv_os,
 };
 
 const struct nv_seam *nv_seam = &plain;

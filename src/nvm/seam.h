@@ -33,6 +33,7 @@ struct nv_segment {
 };
 
 struct nv_engine;
+struct nv_os;
 
 /* What a token stands for. Copied out of its slot at each call, so an engine may keep no pointer to it. */
 struct nv_region {
@@ -139,6 +140,8 @@ struct nv_runtime {
     bool (*find)(PVOID token, struct nv_region *region);
     /* The IRQL that the calling thread has put itself at. */
     uint8_t (*irql)(void);
+    /* The runtime's own system calls, for a run in which nobody else hears of them. May be NULL. */
+    const struct nv_os **os;
 };
 
 /* The verifier library's one exported function. NULL: it cannot serve, and the runtime goes on with its own table. */

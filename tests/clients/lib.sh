@@ -3,7 +3,7 @@
 # What the tests of this folder share; each sources it first. usage of a test: NAME.sh BUILD [VARIANT]
 #
 # The variant says how the programs are checked: `copy` (the default) and `overlay` are the views, as the user that runs
-# the tests; `user` is an ordinary user, where root runs them.
+# the tests; `user` is an ordinary user, where root runs them; `in-process` is without a view and a supervisor.
 
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$1" && pwd)
@@ -50,6 +50,7 @@ unset NVRTL_DOMAIN NVRTL_CPU NVRTL_VERIFIER_PATH LD_LIBRARY_PATH
 umask 022
 options=''
 [ "$variant" != overlay ] || options=--view=overlay
+[ "$variant" != in-process ] || options=--in-process
 number=0
 
 # An ordinary user's overlay breaks hard links, and refuses to rename folders that were there before.
