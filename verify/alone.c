@@ -279,6 +279,8 @@ NTSTATUS nv_alone_answer(const struct nv_verifier_request *request, struct nv_ve
         reply->offset = compare(request->file, request->offset, request->end);
         return STATUS_SUCCESS;
     }
+    if (request->kind != NV_VERIFIER_NAME)
+        return STATUS_NOT_SUPPORTED;
     file = nv_alone_files_find(request->device, request->inode);
     reply->file = file != NULL ? file->id : 0;
     return file != NULL ? STATUS_SUCCESS : NV_VERIFIER_NOT_AT_STAKE;

@@ -66,7 +66,7 @@ static void persist(PVOID token, char *address, const char *text)
 
 static _Atomic bool stop;
 
-/* Each thread has words of its own, on many pages: nothing that it stored is ever something else when it looks again. */
+/* Each thread has words of its own, on many pages: what it stored is never something else when it looks again. */
 static void *store(void *number)
 {
     volatile uint64_t *words = (volatile uint64_t *)(void *)base + (uintptr_t)number * 8;
@@ -219,9 +219,15 @@ static void default_token(void)
 static const struct {
     const char *name;
     void (*run)(void);
-} cases[] = {{"stores", stores},       {"content", content},   {"never-freed", never_freed},
-             {"locks", locks},         {"forks", forks},       {"unmapped", unmapped},
-             {"signalled", signalled}, {"many", many},         {"default-token", default_token},
+} cases[] = {{"stores", stores},
+             {"content", content},
+             {"never-freed", never_freed},
+             {"locks", locks},
+             {"forks", forks},
+             {"unmapped", unmapped},
+             {"signalled", signalled},
+             {"many", many},
+             {"default-token", default_token},
              {"other-mapping", other_mapping}};
 
 int main(int argc, char **argv)
