@@ -32,6 +32,7 @@ struct check {
     int descriptor;     /* of output */
     bool generate, in_process;
     bool explain; /* by a second run */
+    bool trap_flushes;
     int findings_status;
 };
 
@@ -52,6 +53,7 @@ enum {
     OPTION_FAIL_SYNC,
     OPTION_EXPLAIN,
     OPTION_IN_PROCESS,
+    OPTION_TRAP_FLUSHES,
     OPTION_ERROR_EXITCODE,
 };
 
@@ -59,6 +61,10 @@ static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, "What is verified", 1},
     {"dir", OPTION_DIR, "DIR", 0, "Watch the files in DIR (repeatable; default: the current folder)", 1},
     {"files", OPTION_FILES, "GLOB", 0, "Judge only files whose path in DIR, or name, matches GLOB (repeatable)", 1},
+    {"trap-flushes", OPTION_TRAP_FLUSHES, NULL, 0,
+     "See the flush instructions in the code of PROGRAM and its libraries, too (clwb, clflush, clflushopt, sfence, "
+     "mfence, and stores past the cache), where it was not compiled to show them",
+     1},
     {NULL, 0, NULL, 0, "What is simulated", 2},
     {"domain", OPTION_DOMAIN, "NAME", 0,
      "What survives a power failure of mapped memory: memory, cpu-cache or page-cache (default: cpu-cache, the "
@@ -205,6 +211,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case OPTION_PERFORMANCE:
         check->run.performance = true;
         return 0;
+    case OPTION_TRAP_FLUSHES:
+        check->trap_flushes = true;
+        return 0;
     case OPTION_EXPLAIN:
         check->explain = true;
         return 0;
@@ -350,11 +359,13 @@ static int run_and_explain(const struct check *check, struct nv_report **report,
 
 static int run(struct check *check, const struct nv_suppressions *list)
 {
-    char verifier[PATH_MAX], drop_in[PATH_MAX], error[512] = "";
+    char verifier[PATH_MAX], drop_in[PATH_MAX], traps[PATH_MAX], error[512] = "";
     struct nv_report *report = NULL;
     check->run.verifier_path = nv_verifier_path(verifier, sizeof verifier);
     check->run.record = check->explain || check->format == FORMAT_JSON || check->format == FORMAT_HTML;
     check->run.suppressions = list;
+    if (check->trap_flushes && !(check->run.traps_path = nv_traps_path(check->run.verifier_path, traps, sizeof traps)))
+        return fail("cannot trap flush instructions", "there is no libnvrtl-traps.so beside the verifier");
     check->run.drop_in_path = nv_drop_in_path(check->run.verifier_path, drop_in, sizeof drop_in);
     int failed = run_and_explain(check, &report, error, sizeof error);
     if (failed) {

@@ -25,5 +25,7 @@ const char *nv_verifier_path(char *buffer, size_t buffer_bytes);
  * The folders, with a colon between, of the libraries that stand in for PMDK's in a verified run; NULL: none are there.
  */
 const char *nv_drop_in_path(const char *verifier, char *buffer, size_t buffer_bytes);
+/* Of the library that is preloaded to see flush instructions; NULL: it is not there. */
+const char *nv_traps_path(const char *verifier, char *buffer, size_t buffer_bytes);
 
 #endif

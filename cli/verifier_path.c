@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/config.h"
 #include "src/nvm/seam.h"
+#include "verify/ledger.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -43,6 +44,12 @@ const char *nv_verifier_path(char *buffer, size_t buffer_bytes)
     if (!realpath(chosen, whole) || strlen(whole) >= buffer_bytes)
         return chosen;
     return strcpy(buffer, whole);
+}
+
+const char *nv_traps_path(const char *verifier, char *buffer, size_t buffer_bytes)
+{
+    int length = snprintf(buffer, buffer_bytes, "%s/" NV_TRAPS_LIBRARY, verifier);
+    return length > 0 && (size_t)length < buffer_bytes && access(buffer, R_OK) == 0 ? buffer : NULL;
 }
 
 const char *nv_drop_in_path(const char *verifier, char *buffer, size_t buffer_bytes)

@@ -29,6 +29,7 @@ struct nv_run_options {
     const char *verifier_path;                  /* folder of libnvrtl-verifier.so */
     const struct nv_suppressions *suppressions; /* whose parts of files are not judged; NULL: none */
     const char *drop_in_path; /* of the libraries that stand in for others (compat/), as LD_LIBRARY_PATH; NULL: none */
+    const char *traps_path;   /* of libnvrtl-traps.so, which sees flush instructions in binaries; NULL: none */
     struct nv_tracer *tracer; /* that follows the program (tracer.h); NULL: none */
 };
 

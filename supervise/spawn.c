@@ -84,18 +84,18 @@ static void await_tracer(const struct nv_supervisor *supervisor, int line)
         (void)!recv(line, &byte, 1, 0);
 }
 
-/* Libraries that stand in for others are found first. False: no memory. */
-static bool prefer_drop_ins(const char *folder)
+/* In front of what a list of paths in the environment holds. False: no memory. */
+static bool prefer(const char *variable, const char *what)
 {
-    const char *before = getenv("LD_LIBRARY_PATH");
+    const char *before = getenv(variable);
     char *path;
     int status;
 
-    if (!folder)
+    if (!what)
         return true;
-    if (asprintf(&path, "%s%s%s", folder, before && *before ? ":" : "", before ? before : "") < 0)
+    if (asprintf(&path, "%s%s%s", what, before && *before ? ":" : "", before ? before : "") < 0)
         return false;
-    status = setenv("LD_LIBRARY_PATH", path, 1);
+    status = setenv(variable, path, 1);
     free(path);
     return !status;
 }
@@ -108,7 +108,8 @@ static void become_program(const struct nv_supervisor *supervisor, const struct 
     snprintf(name, sizeof name, "@%s", supervisor->socket_name);
     if (setenv(NV_VERIFIER_VARIABLE, name, 1) ||
         setenv(NV_VERIFIER_PATH_VARIABLE, supervisor->options->verifier_path, 1) ||
-        !prefer_drop_ins(supervisor->options->drop_in_path) || chdir(spawn->working_folder)) {
+        !prefer("LD_LIBRARY_PATH", supervisor->options->drop_in_path) ||
+        !prefer("LD_PRELOAD", supervisor->options->traps_path) || chdir(spawn->working_folder)) {
         tell(line, STEP_EXECUTE, errno, -1);
         _exit(125);
     }

@@ -5,6 +5,7 @@
  */
 #include "supervise/supervisor.h"
 #include "supervise/target.h"
+#include "verify/ledger.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,18 +20,23 @@ static const struct library {
     {"/libpmem.so.1",
      "flushes by a libpmem that is not nvrtl's: a process was given another one (by its environment, its "
      "own search path, or because it is privileged)"},
-    {"/libpmem2.so.1", "flushes by libpmem2, which a process had loaded"},
+    {"/libpmem2.so.1", "flushes by libpmem2, which a process had loaded (--trap-flushes sees them)"},
 };
 
 /* Only the library itself holds this name of a variable. */
 static const char marker[] = "PMEM_NO_GENERIC_MEMCPY";
-static const char linked_in[] = "flushes by a libpmem that a program has linked in";
+static const char untrapped[] =
+    "flush instructions of a process that was not given the traps: it is linked statically, "
+    "privileged, or had its environment changed";
+static const char linked_in[] = "flushes by a libpmem that a program has linked in (--trap-flushes sees them)";
 
 /* What a process was seen to have. */
 struct look {
     struct nv_supervisor *supervisor;
     struct stat own; /* nvrtl's libpmem.so.1 */
     bool has_any;
+    const char *stranger; /* what is to be told */
+    bool has_traps;       /* which see what the others do */
 };
 
 static void find_own(const struct nv_supervisor *supervisor, struct stat *own)
@@ -48,12 +54,14 @@ static int look_at(void *context, const struct nv_target_mapping *mapping)
 {
     struct look *look = context;
 
+    if (strstr(mapping->path, "/" NV_TRAPS_LIBRARY))
+        look->has_traps = true;
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
         if (!strstr(mapping->path, libraries[i].name))
             continue;
         look->has_any = true;
         if (mapping->inode != look->own.st_ino || mapping->device != look->own.st_dev)
-            (void)nv_report_not_seen(look->supervisor->report, libraries[i].told);
+            look->stranger = libraries[i].told;
     }
     return 0;
 }
@@ -105,6 +113,12 @@ void nv_handle_exit_group(struct nv_supervisor *supervisor, const struct seccomp
     (void)answer;
     find_own(supervisor, &look.own);
     (void)nv_target_mappings((pid_t)call->pid, 0, UINT64_MAX, look_at, &look);
+    if (look.has_traps)
+        return;
+    if (look.supervisor->options->traps_path)
+        (void)nv_report_not_seen(supervisor->report, untrapped);
+    if (look.stranger)
+        (void)nv_report_not_seen(supervisor->report, look.stranger);
     if (!look.has_any)
         look_into_program(supervisor, (pid_t)call->pid);
 }

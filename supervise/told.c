@@ -110,11 +110,21 @@ static int judge_event(const struct told *told, const struct nv_ledger_event *ev
     return nv_report_add(told->report, finding) ? 0 : -ENOMEM;
 }
 
+static int judge_sentences(const struct nv_ledger *ledger, struct nv_report *report)
+{
+    uint32_t sentences = atomic_load(&ledger->sentences);
+
+    for (uint32_t i = 0; i < sentences && i < NV_LEDGER_SENTENCES; i++)
+        if (atomic_load(&ledger->sentence[i].ready) && !nv_report_not_seen(report, ledger->sentence[i].text))
+            return -ENOMEM;
+    return 0;
+}
+
 int nv_told_judge(const struct nv_ledger *ledger, struct nv_report *report, nv_told_path *path_of, void *context)
 {
     const struct told told = {ledger, report, path_of, context};
     uint32_t events = atomic_load(&ledger->events), marks = atomic_load(&ledger->marks);
-    int status = 0;
+    int status = judge_sentences(ledger, report);
 
     report->tokens = atomic_load(&ledger->tokens);
     for (uint32_t i = 0; i < events && i < NV_LEDGER_EVENTS && !status; i++)

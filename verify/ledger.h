@@ -20,6 +20,8 @@
 
 /* The variable that names the socket: '@' and an abstract name. */
 #define NV_VERIFIER_VARIABLE "NVRTL_VERIFIER"
+/* In the same folder as the verifier; preloaded where flush instructions are to be seen. */
+#define NV_TRAPS_LIBRARY "libnvrtl-traps.so"
 /* The folder that libnvrtl-verifier.so is loaded from. */
 #define NV_VERIFIER_PATH_VARIABLE "NVRTL_VERIFIER_PATH"
 
@@ -84,6 +86,7 @@ static inline uint32_t nv_line_hash(const void *line)
 #define NV_LEDGER_MARKS 4096
 #define NV_LEDGER_RANGES 65536
 #define NV_LEDGER_ORDERS 4096
+#define NV_LEDGER_SENTENCES 64
 
 struct nv_ledger_frame {
     uint32_t module;
@@ -153,6 +156,11 @@ struct nv_ledger {
     _Atomic uint32_t modules, places, events, marks, ignored, regions,
         orders;            /* slots taken (may exceed the arrays: then lost) */
     _Atomic uint32_t lost; /* records for which there was no room */
+    _Atomic uint32_t sentences;
+    struct {
+        _Atomic uint32_t ready;
+        char text[252];
+    } sentence[NV_LEDGER_SENTENCES]; /* what a process could not see */
     struct {
         _Atomic uint32_t ready;
         char path[1020];

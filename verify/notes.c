@@ -66,6 +66,21 @@ static void copy_text(char *to, size_t room, const char *from)
     to[length] = '\0';
 }
 
+void nv_notes_tell(const char *sentence)
+{
+    uint32_t known = atomic_load_explicit(&ledger->sentences, memory_order_acquire), slot;
+
+    for (slot = 0; slot < known && slot < NV_LEDGER_SENTENCES; slot++)
+        if (atomic_load_explicit(&ledger->sentence[slot].ready, memory_order_acquire) != 0 &&
+            strcmp(ledger->sentence[slot].text, sentence) == 0)
+            return;
+    slot = take(&ledger->sentences, NV_LEDGER_SENTENCES);
+    if (slot == NV_LEDGER_SENTENCES)
+        return;
+    copy_text(ledger->sentence[slot].text, sizeof ledger->sentence[slot].text, sentence);
+    atomic_store_explicit(&ledger->sentence[slot].ready, 1, memory_order_release);
+}
+
 uint16_t nv_notes_place(void)
 {
     uint32_t slot = take(&ledger->places, NV_LEDGER_PLACES - 1);

@@ -32,6 +32,8 @@ void nv_notes_ignore(uint32_t file, uint64_t offset, uint64_t length_bytes);
 /* A range of a file must be durable before another is. */
 void nv_notes_order(const struct nv_ledger_range *first, const struct nv_ledger_range *then, uint16_t place);
 
+/* What cannot be seen; once each. */
+void nv_notes_tell(const char *sentence);
 void nv_notes_mark(const char *text, uint16_t place);
 
 /* One more of this event (enum nv_refusal, nv_ledger_event_kind), if it is known; false: it is not. */

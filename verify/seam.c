@@ -143,6 +143,11 @@ static void misuse(enum nv_misuse why, const char *function, const void *place)
     nv_notes_event(why, function, place_of(place, __builtin_frame_address(0)), NULL, &range, NULL);
 }
 
+static void tell(const char *sentence)
+{
+    nv_notes_tell(sentence);
+}
+
 static void announce_libpmem(void)
 {
     atomic_store_explicit(&nv_notes_ledger()->libpmem, 1, memory_order_relaxed);
@@ -242,6 +247,7 @@ static struct nv_seam seam = {
     .drain_default = drain_default,
     .refuse = refuse,
     .misuse = misuse,
+    .tell = tell,
     .announce_libpmem = announce_libpmem,
     .ignore = ignore,
     .mark = mark,

@@ -79,6 +79,11 @@ static void misuse(enum nv_misuse why, const char *function, const void *place)
     (void)place;
 }
 
+static void tell(const char *sentence)
+{
+    (void)sentence;
+}
+
 static void announce_libpmem(void)
 {
 }
@@ -147,9 +152,9 @@ static void group(bool begins)
 
 #define OWN_TABLE                                                                                                      \
     .version = NV_SEAM_VERSION, .bind = bind, .drain_default = drain_default, .refuse = refuse, .misuse = misuse,      \
-    .announce_libpmem = announce_libpmem, .ignore = ignore, .mark = mark, .see_write_back = see_write_back,            \
-    .see_fence = see_fence, .watch_stores = watch_stores, .see_store = see_store, .expect_durable = expect_durable,    \
-    .expect_order = expect_order, .is_view = is_view, .group = group
+    .tell = tell, .announce_libpmem = announce_libpmem, .ignore = ignore, .mark = mark,                                \
+    .see_write_back = see_write_back, .see_fence = see_fence, .watch_stores = watch_stores, .see_store = see_store,    \
+    .expect_durable = expect_durable, .expect_order = expect_order, .is_view = is_view, .group = group
 
 static const struct nv_seam plain = {OWN_TABLE};
 static const struct nv_seam forced = {OWN_TABLE, .forced = true};
@@ -162,6 +167,7 @@ static const struct nv_seam only_msync = {
     .drain_default = drain_default,
     .refuse = refuse,
     .misuse = misuse,
+    .tell = tell,
     .announce_libpmem = announce_libpmem,
     .ignore = ignore,
     .mark = mark,

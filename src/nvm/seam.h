@@ -107,8 +107,8 @@ struct nv_seam {
                        const void *place);
     /* clang-format on */
     void (*misuse)(enum nv_misuse why, const char *function, const void *place);
-    /* Another interface to the engines is at work in this process: "libpmem". */
-    void (*announce)(const char *interface);
+    /* What cannot be seen in this process: a sentence, for the report. */
+    void (*tell)(const char *sentence);
     /* The drop-in libpmem calls the engines in this process. */
     void (*announce_libpmem)(void);
     void (*ignore)(const void *address, size_t size_bytes);
