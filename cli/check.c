@@ -384,6 +384,10 @@ static int run_in_process(struct check *check)
     static const char *const names[] = {
         [FORMAT_TEXT] = "text", [FORMAT_JSON] = "json", [FORMAT_SARIF] = "sarif", [FORMAT_HTML] = "html"};
     char verifier[PATH_MAX], drop_in[PATH_MAX];
+    if (check->explain || check->trap_flushes) {
+        fail("--in-process", "not with --explain or --trap-flushes, which need a supervisor");
+        return NV_EXIT_USAGE;
+    }
     check->run.verifier_path = nv_verifier_path(verifier, sizeof verifier);
     check->run.drop_in_path = nv_drop_in_path(check->run.verifier_path, drop_in, sizeof drop_in);
     if (check->output && ftruncate(check->descriptor, 0) != 0 && errno != EINVAL)

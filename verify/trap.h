@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libnvrtl-traps.so: the flush instructions of a program that was compiled without nvrtl, found in its text and trapped.
- * A verified run preloads it when it is asked to. What its files share.
+ * libnvrtl-traps.so: the flush instructions of a program that was compiled without nvrtl, found in its text and
+ * trapped. A verified run preloads it when it is asked to. What its files share.
  */
 #ifndef NV_TRAP_H
 #define NV_TRAP_H

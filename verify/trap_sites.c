@@ -271,8 +271,8 @@ static bool begins(const char *text, const char *with)
 }
 
 /*
- * The program itself has no name. Of the system's libraries, those for persistent memory alone; of nvrtl's own none: its
- * engines flush what they mean.
+ * The program itself has no name. Of the system's libraries, those for persistent memory alone; of nvrtl's own none:
+ * its engines flush what they mean.
  */
 static bool is_wanted(const char *path)
 {
