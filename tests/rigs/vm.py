@@ -11,6 +11,7 @@ else 1. See README.md.
 import argparse
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -38,14 +39,30 @@ def options():
     parser.add_argument('--nvdimm', choices=['mem-ctrl', 'cpu'],
                         help='two modules of persistent memory, and what survives: memory alone, or the caches too')
     parser.add_argument('--virtio-pmem', action='store_true', help='persistent memory that the host has to sync')
+    parser.add_argument('--checked', choices=['memory', 'cpu-cache'],
+                        help='QEMU itself runs under nvrtl check, on such a domain, and has its module by libpmem')
     parser.add_argument('--seconds', type=int, default=900, help='how long the guest may run')
     parser.add_argument('--shell', action='store_true', help='a shell in the guest, in place of the test')
     return parser.parse_args()
 
 
+def files_at_stake(folder):
+    files = folder / 'files'
+    files.mkdir(exist_ok=True)
+    return files
+
+
 def memory(chosen, folder):
     """Arguments that give the guest its memories."""
     machine, devices = 'pc', []
+    if chosen.checked:
+        image = files_at_stake(folder) / 'pmem0'
+        image.touch()
+        os.truncate(image, PMEM_MIB << 20)
+        return ['-machine', 'pc,nvdimm=on,nvdimm-persistence=' + ('cpu' if chosen.checked == 'memory' else 'mem-ctrl'),
+                '-m', f'{chosen.memory}M,slots=2,maxmem=4G', '-object',
+                f'memory-backend-file,id=pmem0,share=on,pmem=on,mem-path={image},size={PMEM_MIB}M',
+                '-device', 'nvdimm,memdev=pmem0,label-size=128K']
     kinds = ['nvdimm', 'nvdimm'] if chosen.nvdimm else ['virtio-pmem-pci'] if chosen.virtio_pmem else []
     if chosen.nvdimm:
         machine += f',nvdimm=on,nvdimm-persistence={chosen.nvdimm}'
@@ -76,9 +93,23 @@ def kvm_works(kernel, folder):
     return known.read_text() == 'yes'
 
 
-def boot(kernel, archive, arguments, line, seconds, **streams):
+def checker(chosen, folder, build):
+    """What QEMU runs under."""
+    if not chosen.checked:
+        return []
+    return [build / 'cli/nvrtl', 'check', '--dir', files_at_stake(folder), f'--domain={chosen.checked}',
+            f'--output={folder / "report"}', '--']
+
+
+def libpmem_was_used(report):
+    """By QEMU, on its module: the report knows of the mapping."""
+    print(report)
+    return re.search(r'; [1-9]\d* tokens?$', report, re.M) is not None
+
+
+def boot(kernel, archive, arguments, line, seconds, before=(), **streams):
     """QEMU's exit status; None: it took too long."""
-    command = [host_program('qemu-system-x86_64'), *arguments, '-smp', '2', '-display', 'none', '-nodefaults',
+    command = [*before, host_program('qemu-system-x86_64'), *arguments, '-smp', '2', '-display', 'none', '-nodefaults',
                '-serial', 'mon:stdio', '-no-reboot', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4',
                '-kernel', kernel.image, '-initrd', archive,
                '-append', f'console=ttyS0 quiet loglevel=1 panic=-1 {line}']
@@ -122,7 +153,11 @@ def run(chosen, folder):
     if chosen.shell:
         return boot(kernel, archive, arguments, 'rig.shell', None)
     line = 'rig.arguments=' + ','.join(chosen.test[1:])
-    return boot(kernel, archive, arguments, line, chosen.seconds, stdin=subprocess.DEVNULL)
+    status = boot(kernel, archive, arguments, line, chosen.seconds, checker(chosen, folder, kernel.build),
+                  stdin=subprocess.DEVNULL)
+    if chosen.checked and not libpmem_was_used((folder / 'report').read_text()):
+        return 1
+    return status
 
 
 def main():
