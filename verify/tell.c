@@ -123,8 +123,16 @@ static void look_at(void *context, uintptr_t start, uintptr_t end)
     if (told == NULL || told->bytes <= from)
         return;
     to = to < told->bytes ? to : told->bytes;
-    if (nv_told_is_there(told, from, to - from))
-        tell_changes(look->thread, told, from, to - from);
+    if (to - from == PAGE) { /* this one was written */
+        tell_changes(look->thread, told, from, PAGE);
+        return;
+    }
+    while (from < to) {
+        uint64_t first = nv_told_next(told, &from, to);
+
+        if (first < from)
+            tell_changes(look->thread, told, first, from - first);
+    }
 }
 
 /* Under the mutex. */

@@ -9,15 +9,13 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define PAGE NV_SHADOW_PAGE_BYTES
-
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#endif
+#define PAGES_AT_ONCE 1024
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
@@ -94,14 +92,25 @@ const struct nv_told *nv_told_reach(struct nv_file *file, uint64_t end)
     return told;
 }
 
-bool nv_told_is_there(const struct nv_told *told, uint64_t offset, uint64_t length)
+uint64_t nv_told_next(const struct nv_told *told, uint64_t *offset, uint64_t end)
 {
-    uint64_t from = offset / PAGE * PAGE, to = offset + length;
-    int before = errno;
-    bool there = madvise((void *)(uintptr_t)(told->view + from), to - from, MADV_POPULATE_READ) == 0 || errno == EINVAL;
+    unsigned char held[PAGES_AT_ONCE];
 
-    errno = before;
-    return there;
+    while (*offset < end) {
+        uint64_t from = *offset / PAGE * PAGE, left = (end - from + PAGE - 1) / PAGE, count, first = 0, last;
+
+        count = left < PAGES_AT_ONCE ? left : PAGES_AT_ONCE;
+        if (mincore((void *)(uintptr_t)(told->view + from), count * PAGE, held) != 0)
+            memset(held, 1, sizeof held);
+        while (first < count && (held[first] & 1) == 0)
+            first++;
+        for (last = first; last < count && (held[last] & 1) != 0;)
+            last++;
+        *offset = from + last * PAGE < end ? from + last * PAGE : end;
+        if (first < last)
+            return from + first * PAGE;
+    }
+    return end;
 }
 
 void nv_told_before_fork(void)

@@ -18,8 +18,12 @@ struct nv_told {
 /* As far as there is, when the file ends before `end`. NULL: nothing can be told of the file. */
 const struct nv_told *nv_told_reach(struct nv_file *file, uint64_t end);
 
-/* Whether [offset, +length) of the view can be read: the file may have been cut. */
-bool nv_told_is_there(const struct nv_told *told, uint64_t offset, uint64_t length);
+/*
+ * The next pages of [*offset, end) that memory holds; *offset moves behind them. Others are holes, which looking at
+ * them would fill, or were cut off, or nobody has touched them for long. Returns where they begin; `end`: there are
+ * none.
+ */
+uint64_t nv_told_next(const struct nv_told *told, uint64_t *offset, uint64_t end);
 
 void nv_told_before_fork(void);
 void nv_told_after_fork(void);
