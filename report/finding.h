@@ -64,7 +64,8 @@ struct nv_finding {
     uint8_t durable[NV_SAMPLE_BYTES_MAX]; /* and as a power failure would have left them */
     struct nv_stack write_stack;          /* count 0: not through the interface */
     struct nv_stack flush_stack;
-    char *suppressed_by; /* NULL: it counts */
+    char *suppressed_by;            /* NULL: it counts */
+    struct nv_crash_failure *crash; /* crash-state alone: what there is more (crash.h) */
 };
 
 /* A program's note (NvrtlMark). */
@@ -124,6 +125,8 @@ struct nv_report {
     size_t map_count;
     uint64_t maps_left_out;
     struct nv_report_timeline *timeline; /* NULL: none */
+
+    struct nv_crash_coverage *crash; /* of nvrtl crash: what was explored (crash.h); NULL: of nvrtl check */
 };
 
 const char *nv_rule_name(enum nv_rule rule);

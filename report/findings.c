@@ -3,6 +3,7 @@
  * The report object: owns findings, marks and what was left out, and merges what is equal. The supervisor fills it; the
  * writers (text.c, json.c) and suppress.c read it.
  */
+#include "report/crash.h"
 #include "report/map.h"
 #include "report/report.h"
 
@@ -144,13 +145,14 @@ void nv_finding_free(struct nv_finding *finding)
     free(finding->suppressed_by);
     nv_stack_clear(&finding->write_stack);
     nv_stack_clear(&finding->flush_stack);
+    nv_crash_failure_free(finding->crash);
     free(finding);
 }
 
 static uint64_t finding_hash(const struct nv_finding *finding)
 {
     uint64_t hash = nv_hash_bytes(HASH_BASIS, &finding->rule, sizeof finding->rule);
-    hash = nv_hash_text(hash, finding->file);
+    hash = nv_crash_hash(nv_hash_text(hash, finding->file), finding->crash);
     return hash_place(hash_place(hash, &finding->write_stack), &finding->flush_stack);
 }
 
@@ -158,7 +160,7 @@ static bool finding_equal(const void *context, size_t number, const void *key)
 {
     const struct nv_finding *a = ((const struct nv_report *)context)->findings[number], *b = key;
     return a->rule == b->rule && same_text(a->file, b->file) && same_place(&a->write_stack, &b->write_stack) &&
-           same_place(&a->flush_stack, &b->flush_stack);
+           same_place(&a->flush_stack, &b->flush_stack) && nv_crash_equal(a->crash, b->crash);
 }
 
 /* The range with the lowest offset stays, whichever came first; a warning that becomes an error is one. */
@@ -274,6 +276,8 @@ size_t nv_report_errors(const struct nv_report *report)
 
 bool nv_report_watched_nothing(const struct nv_report *report)
 {
+    if (report->crash)
+        return !report->crash->judged && !report->finding_count;
     if (report->blind)
         return !report->finding_count;
     return !report->power_failure && !report->files_changed && !report->tokens && !report->syncs &&
@@ -384,6 +388,7 @@ void nv_report_free(struct nv_report *report)
     for (size_t i = 0; i < report->map_count; i++)
         nv_map_free(report->maps[i]);
     nv_timeline_free(report->timeline);
+    nv_crash_coverage_free(report->crash);
     free(report->maps);
     free(report->findings);
     free(report->suppressed);

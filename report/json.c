@@ -3,6 +3,7 @@
  * A report for programs: the schema nvrtl-findings/1, docs/findings.schema.json. Keys are only ever added to it; sizes
  * are exact bytes. html.c embeds the same document.
  */
+#include "report/crash.h"
 #include "report/identity.h"
 #include "report/map.h"
 #include "report/value.h"
@@ -48,6 +49,73 @@ static json_t *stack_value(const struct nv_stack *stack)
     return nv_whole(array, ok);
 }
 
+/* -- crash states -- */
+
+static json_t *cause_value(const struct nv_crash_cause *cause)
+{
+    bool ok = true;
+    json_t *object = json_object();
+    nv_set(object, "missing", json_boolean(cause->missing), &ok);
+    nv_set(object, "what", nv_text_value(cause->what), &ok);
+    nv_set(object, "file", nv_text_value(cause->file), &ok);
+    nv_set(object, "offset", nv_number_value(cause->offset), &ok);
+    nv_set(object, "length", nv_number_value(cause->length_bytes), &ok);
+    nv_set(object, "stack", stack_value(&cause->stack), &ok);
+    nv_set(object, "guard", nv_text_value(cause->guard), &ok);
+    nv_set(object, "guard_stack", stack_value(&cause->guard_stack), &ok);
+    return nv_whole(object, ok);
+}
+
+static json_t *failure_value(const struct nv_crash_failure *failure)
+{
+    bool ok = true;
+    json_t *object = json_object(), *causes = json_array();
+    for (size_t i = 0; i < failure->cause_count; i++)
+        nv_append(causes, cause_value(&failure->causes[i]), &ok);
+    nv_set(object, "id", nv_text_value(failure->id), &ok);
+    nv_set(object, "image", nv_text_value(failure->image), &ok);
+    nv_set(object, "point", nv_number_value(failure->point), &ok);
+    nv_set(object, "event", nv_number_value(failure->event), &ok);
+    nv_set(object, "promises", nv_number_value(failure->promises), &ok);
+    nv_set(object, "ending", nv_text_value(failure->ending), &ok);
+    nv_set(object, "output", nv_text_value(failure->output), &ok);
+    nv_set(object, "replay", nv_text_value(failure->replay), &ok);
+    nv_set(object, "kept", nv_text_value(failure->kept), &ok);
+    nv_set(object, "unsteady", json_boolean(failure->unsteady), &ok);
+    nv_set(object, "stack", stack_value(&failure->stack), &ok);
+    nv_set(object, "causes", causes, &ok);
+    return nv_whole(object, ok);
+}
+
+static json_t *coverage_value(const struct nv_crash_coverage *coverage)
+{
+    bool ok = true;
+    json_t *object = json_object(), *shards = json_array();
+    for (size_t i = 0; i < coverage->shard_count; i++)
+        nv_append(shards, nv_number_value(coverage->shard[i] + 1), &ok);
+    nv_set(object, "recovery", nv_text_value(coverage->recovery), &ok);
+    nv_set(object, "trace", nv_text_value(coverage->trace), &ok);
+    nv_set(object, "identity", nv_text_value(coverage->identity), &ok);
+    nv_set(object, "seed", nv_number_value(coverage->seed), &ok);
+    nv_set(object, "jobs", nv_number_value(coverage->jobs), &ok);
+    nv_set(object, "shards", nv_number_value(coverage->shards), &ok);
+    nv_set(object, "shard", shards, &ok);
+    nv_set(object, "points", nv_number_value(coverage->points), &ok);
+    nv_set(object, "points_done", nv_number_value(coverage->points_done), &ok);
+    nv_set(object, "stacks", nv_number_value(coverage->stacks), &ok);
+    nv_set(object, "states", nv_number_value(coverage->states), &ok);
+    nv_set(object, "judged", nv_number_value(coverage->judged), &ok);
+    nv_set(object, "repeated", nv_number_value(coverage->repeated), &ok);
+    nv_set(object, "skipped", nv_number_value(coverage->skipped), &ok);
+    nv_set(object, "failures", nv_number_value(coverage->failures), &ok);
+    nv_set(object, "exhaustive", json_boolean(coverage->exhaustive), &ok);
+    nv_set(object, "stopped", json_boolean(coverage->stopped), &ok);
+    nv_set(object, "seconds", json_real(coverage->seconds), &ok);
+    return nv_whole(object, ok);
+}
+
+/* -- findings -- */
+
 static json_t *finding_value(const struct nv_identity *identity)
 {
     const struct nv_finding *finding = identity->finding;
@@ -71,6 +139,8 @@ static json_t *finding_value(const struct nv_identity *identity)
     nv_set(object, "suppression", nv_suppression_value(finding), &ok);
     if (finding->suppressed_by)
         nv_set(object, "suppressed_by", nv_text_value(finding->suppressed_by), &ok);
+    if (finding->crash)
+        nv_set(object, "crash", failure_value(finding->crash), &ok);
     return nv_whole(object, ok);
 }
 
@@ -177,6 +247,8 @@ static json_t *summary_value(const struct nv_report *report)
     nv_set(object, "unused_suppressions", nv_texts_value(report->unused_suppressions, report->unused_suppression_count),
            &ok);
     nv_set(object, "marks", marks_value(report), &ok);
+    if (report->crash)
+        nv_set(object, "crash", coverage_value(report->crash), &ok);
     return nv_whole(object, ok);
 }
 

@@ -138,12 +138,21 @@ static const struct level {
      "stores of code that was compiled without the hooks, and those of assembly: only what they left is compared"},
 };
 
+/* Of a recorded run: the same levels, and what they mean for its states. */
+static const struct level crash_levels[] = {
+    {"pages", "each call on files, and each line of mapped memory as it was at flushes and syncs",
+     "values that a line had between two looks at it, and io_uring"},
+    {"stores", "each call on files, and each store that the compiler's hooks saw",
+     "stores of code that was compiled without the hooks, and those of assembly: only what they left is seen"},
+};
+
 /* NULL: a level that this version does not know. */
 static const struct level *find_level(const struct nv_report *report)
 {
+    const struct level *known = report->crash ? crash_levels : levels;
     for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
-        if (report->level && strcmp(levels[i].name, report->level) == 0)
-            return &levels[i];
+        if (report->level && strcmp(known[i].name, report->level) == 0)
+            return &known[i];
     return NULL;
 }
 

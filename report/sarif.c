@@ -354,7 +354,7 @@ static json_t *tool_value(const struct nv_report *report)
     for (unsigned rule = 0; rule < NV_RULE_COUNT; rule++)
         nv_append(rules, rule_value(nv_rule_words((enum nv_rule)rule)), &ok);
     nv_set(driver, "name", json_string("nvrtl"), &ok);
-    nv_set(driver, "fullName", json_string("nvrtl check"), &ok);
+    nv_set(driver, "fullName", json_string(report->crash ? "nvrtl crash" : "nvrtl check"), &ok);
     if (report->version)
         nv_set(driver, "semanticVersion", nv_text_value(report->version), &ok);
     nv_set(driver, "rules", rules, &ok);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A report for people: each finding with its bytes and places, a short summary, and the verdict as the last line. */
+#include "report/crash.h"
 #include "report/identity.h"
 
 #include <inttypes.h>
@@ -297,6 +298,108 @@ static void put_evidence(const struct writer *writer, const struct nv_finding *f
     put_known_place(writer, &places[1]);
 }
 
+/* -- a crash state -- */
+
+/* One line: what it is, and who made it. */
+static void put_cause(const struct writer *writer, const struct nv_crash_cause *cause)
+{
+    const struct nv_frame *frame = nv_stack_user_frame(&cause->stack);
+    char text[512];
+    frame = frame ? frame : nv_stack_innermost(&cause->stack);
+    nv_crash_cause_text(cause, text, sizeof text);
+    fprintf(writer->out, "  %-11s ", cause->missing ? "missing" : "there");
+    put_text(writer, text);
+    if (frame) {
+        fputs(", by ", writer->out);
+        put_text(writer, frame->function ? frame->function : "?");
+        fputc(' ', writer->out);
+        put_place(writer, frame);
+    }
+    fputc('\n', writer->out);
+}
+
+static void put_guard(const struct writer *writer, const struct nv_crash_failure *failure)
+{
+    const struct nv_crash_cause *cause = NULL;
+    for (size_t i = 0; i < failure->cause_count && !cause; i++)
+        if (failure->causes[i].missing)
+            cause = &failure->causes[i];
+    if (!cause)
+        return;
+    const struct nv_frame *frame = nv_stack_user_frame(&cause->guard_stack);
+    frame = frame ? frame : nv_stack_innermost(&cause->guard_stack);
+    fprintf(writer->out, "  %-11s ", "durable by");
+    if (!cause->guard)
+        fputs("nothing", writer->out);
+    else
+        fprintf(writer->out, "%s", strcmp(cause->guard, "flush") == 0 ? "no drain; it was flushed" : cause->guard);
+    if (frame) {
+        fputs(" at ", writer->out);
+        put_text(writer, frame->function ? frame->function : "?");
+        fputc(' ', writer->out);
+        put_place(writer, frame);
+    }
+    fputs(cause->guard && strcmp(cause->guard, "flush") != 0 ? ", too late\n" : "\n", writer->out);
+}
+
+/* The last lines of what the recovery said, without empty ones behind them. */
+static void put_output(const struct writer *writer, const char *output, size_t lines)
+{
+    size_t length = strlen(output);
+    while (length && output[length - 1] == '\n')
+        length--;
+    const char *end = output + length, *from = end;
+    for (size_t count = 0; from > output; from--)
+        if (from[-1] == '\n' && ++count == lines)
+            break;
+    for (const char *heading = "recovery"; from < end && lines; heading = "") {
+        size_t line = strcspn(from, "\n");
+        line = line < (size_t)(end - from) ? line : (size_t)(end - from);
+        fprintf(writer->out, "  %-11s ", heading);
+        put_safe(writer, from, line < COLUMNS - MARGIN ? line : COLUMNS - MARGIN);
+        fputc('\n', writer->out);
+        from += line + 1;
+    }
+}
+
+static void put_state(const struct writer *writer, const struct nv_crash_failure *failure)
+{
+    fprintf(writer->out, "  %-11s ", "state");
+    put_text(writer, failure->id ? failure->id : "?");
+    fputs(", ", writer->out);
+    put_plural(writer, failure->promises, "promise");
+    fputs(" made", writer->out);
+    if (failure->unsteady)
+        fputs("; when it was tried again, recovery did not fail", writer->out);
+    fputc('\n', writer->out);
+    if (failure->kept) {
+        fprintf(writer->out, "  %-11s ", "kept in");
+        put_text(writer, failure->kept);
+        fputc('\n', writer->out);
+    }
+    if (failure->replay) {
+        fprintf(writer->out, "  %-11s ", "replay");
+        put_text(writer, failure->replay);
+        fputc('\n', writer->out);
+    }
+}
+
+/* In so many lines: causes first, then what recovery said. */
+static void put_failure(const struct writer *writer, const struct nv_crash_failure *failure, size_t lines)
+{
+    size_t fixed = 2 + (failure->kept != NULL) + (failure->replay != NULL), said = failure->output ? 1 : 0;
+    size_t room = lines > fixed + said ? lines - fixed - said : 1;
+    size_t shown = failure->cause_count <= room ? failure->cause_count : room - (room > 1);
+    for (size_t i = 0; i < shown; i++)
+        put_cause(writer, &failure->causes[i]);
+    if (shown < failure->cause_count)
+        fprintf(writer->out, "  %-11s %zu more: --format=html shows all\n", "", failure->cause_count - shown);
+    put_guard(writer, failure);
+    if (failure->output)
+        put_output(writer, failure->output, said + (room > failure->cause_count ? room - failure->cause_count : 0));
+    put_state(writer, failure);
+}
+
 static void put_finding(const struct writer *writer, const struct nv_finding *finding)
 {
     const char *message = finding->message ? finding->message : nv_rule_message(finding->rule);
@@ -314,8 +417,15 @@ static void put_finding(const struct writer *writer, const struct nv_finding *fi
     }
     fputs("\n  ", writer->out);
     put_sentence(writer, message, 2);
-    put_extent(writer, finding);
-    put_evidence(writer, finding, spent + EVIDENCE_LINES_MIN < BLOCK_LINES ? BLOCK_LINES - spent : EVIDENCE_LINES_MIN);
+    size_t left = spent + EVIDENCE_LINES_MIN < BLOCK_LINES ? BLOCK_LINES - spent : EVIDENCE_LINES_MIN;
+    if (finding->crash) {
+        if (finding->count > 1)
+            fprintf(writer->out, "  %" PRIu64 " failing states come down to this\n", finding->count);
+        put_failure(writer, finding->crash, left);
+    } else {
+        put_extent(writer, finding);
+        put_evidence(writer, finding, left);
+    }
     fputs("  to do       ", writer->out);
     put_sentence(writer, advice, MARGIN);
     fputc('\n', writer->out);
@@ -391,6 +501,37 @@ static void put_watched(const struct writer *writer, const struct nv_report *rep
     fputs("\n", writer->out);
 }
 
+static void put_explored(const struct writer *writer, const struct nv_report *report)
+{
+    const struct nv_crash_coverage *coverage = report->crash;
+    char text[256];
+    nv_crash_coverage_text(coverage, text, sizeof text);
+    heading(writer, "explored");
+    fputs(text, writer->out);
+    if (coverage->stacks)
+        fprintf(writer->out, "; %" PRIu64 " stacks of points", coverage->stacks);
+    fputc('\n', writer->out);
+    heading(writer, "");
+    fprintf(writer->out,
+            "%" PRIu64 " judged, %" PRIu64 " not judged since recovery reads nothing else in them; %" PRIu64
+            " images met again\n",
+            coverage->judged, coverage->skipped, coverage->repeated);
+    if (coverage->shards && nv_crash_missing_shards(coverage, text, sizeof text)) {
+        heading(writer, "shards");
+        fprintf(writer->out, "%zu of %u; not these: %s\n", coverage->shard_count, coverage->shards, text);
+    } else if (coverage->shards) {
+        heading(writer, "shards");
+        fprintf(writer->out, "all %u\n", coverage->shards);
+    }
+    heading(writer, "recovery");
+    put_text(writer, coverage->recovery ? coverage->recovery : "none");
+    fprintf(writer->out, "; %u job%s, ", coverage->jobs, coverage->jobs == 1 ? "" : "s");
+    put_seconds(writer, coverage->seconds);
+    fprintf(writer->out, ", seed %" PRIu64 "\n", coverage->seed);
+    heading(writer, "model");
+    fprintf(writer->out, "%s file system\n", report->file_system_model ? report->file_system_model : "unknown");
+}
+
 static void put_level(const struct writer *writer, const struct nv_report *report)
 {
     const char *sees = nv_report_level_sees(report);
@@ -460,8 +601,30 @@ static void put_not_seen(const struct writer *writer, const struct nv_report *re
     }
 }
 
+static void crash_verdict(const struct nv_report *report, FILE *out)
+{
+    char text[256];
+    nv_crash_coverage_text(report->crash, text, sizeof text);
+    fputs("nvrtl crash: ", out);
+    if (nv_report_watched_nothing(report)) {
+        fputs("nothing could be verified: no state was judged; --dir names the folder of the program's files", out);
+        return;
+    }
+    if (report->finding_count)
+        fprintf(out, "%zu failure%s", report->finding_count, report->finding_count == 1 ? "" : "s");
+    else
+        fputs("no failure", out);
+    fprintf(out, " in %s", text);
+    if (nv_crash_missing_shards(report->crash, text, sizeof text))
+        fprintf(out, "; shards are missing: %s", text);
+}
+
 void nv_report_verdict(const struct nv_report *report, FILE *out)
 {
+    if (report->crash) {
+        crash_verdict(report, out);
+        return;
+    }
     static const enum nv_severity severities[] = {NV_SEVERITY_ERROR, NV_SEVERITY_WARNING, NV_SEVERITY_NOTE};
     fputs("nvrtl check: ", out);
     if (nv_report_watched_nothing(report)) {
@@ -504,10 +667,15 @@ bool nv_report_text(const struct nv_report *report, FILE *out, bool colour)
         put_finding(&writer, report->findings[i]);
     painted(&writer, BOLD, "summary\n");
     put_program(&writer, report);
-    put_times(&writer, report);
-    put_watched(&writer, report);
+    if (report->crash) {
+        put_explored(&writer, report);
+    } else {
+        put_times(&writer, report);
+        put_watched(&writer, report);
+    }
     put_level(&writer, report);
-    put_simulated(&writer, report);
+    if (!report->crash)
+        put_simulated(&writer, report);
     put_marks(&writer, report);
     put_left_out(&writer, report);
     put_unused(&writer, report);
