@@ -88,6 +88,9 @@ static void note_what_came_again(struct nv_explain_book *book, const struct nv_r
             if (!strcmp(book->file[book->piece[k].file], path))
                 book->piece[k].again = has_range(report->maps[i], &book->piece[k]);
     }
+    for (uint32_t k = 0; k < book->piece_count; k++)
+        if (!book->piece[k].again)
+            book->piece[k].stack = 0; /* that was another store than the first run's */
 }
 
 static char **real_folders(char *const *folders)

@@ -138,11 +138,11 @@ static bool can_protect(struct nv_tracer *tracer, struct nv_tracee *tracee)
 static bool set_pages(const struct nv_space *space, const struct nv_space_mapping *mapping, uint64_t from, uint64_t to,
                       bool protect)
 {
-    uint64_t at = from > mapping->start ? from : mapping->start, end = to < mapping->end ? to : mapping->end, page;
+    uint64_t at = from > mapping->start ? from & ~(uint64_t)(PAGE - 1) : mapping->start, page;
+    uint64_t end = to < mapping->end ? (to + PAGE - 1) & ~(uint64_t)(PAGE - 1) : mapping->end;
     uint64_t shift = mapping->start - mapping->offset;
     bool any = false;
 
-    at &= ~(uint64_t)(PAGE - 1);
     for (; at < end && nv_watched_next(mapping->file, at - shift, end - shift, &page); at = page + shift + PAGE) {
         struct uffdio_writeprotect set = {.range = {.start = page + shift, .len = PAGE},
                                           .mode = protect ? UFFDIO_WRITEPROTECT_MODE_WP : 0};

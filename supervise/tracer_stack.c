@@ -81,8 +81,8 @@ static int take_frame(Dwfl_Frame *state, void *context)
 
     if (!dwfl_frame_pc(state, &address, &exact) || !address)
         return DWARF_CB_ABORT;
-    address -= !exact; /* the call, not what follows it */
-    module = dwfl_addrmodule(unwinder->dwfl, address);
+    address += exact; /* as if it were a call's: what follows the store */
+    module = dwfl_addrmodule(unwinder->dwfl, address - 1);
     if (module)
         name = dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
     if (!name || *name != '/' || !dwfl_module_getelf(module, &bias))

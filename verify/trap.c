@@ -72,16 +72,18 @@ static void stream(uintptr_t from, size_t size_bytes, const void *place)
     streamed.place = place;
 }
 
-/* What the instruction does. Returns where the program goes on. */
-static const uint8_t *act(const struct nv_trap_site *site, const greg_t *registers)
+/* What the instruction does; the program goes on behind it, which is its return address to all who look for one. */
+static void act(const struct nv_trap_site *site, greg_t *registers)
 {
-    const void *place = site->at + 1; /* a return address, to all who read it */
+    const void *place = site->at + site->length;
     uintptr_t address = address_of(site, registers);
 
+    registers[REG_RIP] = (greg_t)place;
     switch (site->kind) {
     case NV_TRAP_STREAM:
         stream(address, site->size_bytes, place);
-        return site->slot;
+        registers[REG_RIP] = (greg_t)site->slot;
+        break;
     case NV_TRAP_FENCE:
         tell_streamed();
         nv_seam->see_fence();
@@ -94,7 +96,6 @@ static const uint8_t *act(const struct nv_trap_site *site, const greg_t *registe
             _mm_clflush((const void *)address);
         break;
     }
-    return site->at + site->length;
 }
 
 static void on_trap(int number, siginfo_t *info, void *context)
@@ -104,7 +105,7 @@ static void on_trap(int number, siginfo_t *info, void *context)
     int before = errno;
 
     if (site)
-        registers[REG_RIP] = (greg_t)act(site, registers);
+        act(site, registers);
     else
         nv_trap_pass_on(number, info, context);
     errno = before;

@@ -59,10 +59,13 @@ APART static void store_across(void)
 static void case_store(void)
 {
     map_file();
+    data[4096] = data[SIZE - 1]; /* others, in the same pages */
     second_store(1);
     first_store(1); /* not the last */
     data[64] = 5;
     first_store(2);
+    data[65] = data[0];
+    data[8191] = data[0];
 }
 
 static void case_places(void)
