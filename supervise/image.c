@@ -402,7 +402,7 @@ bool nv_object_find_foreign(struct nv_image *image, struct nv_object *object)
     int durable, view;
     struct stat real, copy;
 
-    if (!object->real_change_ns || object->lines || (!object->names && !object->nameless))
+    if (!object->real_change_ns || object->pages || (!object->names && !object->nameless))
         return object->foreign;
     durable = nv_object_durable(image, object);
     view = nv_object_view(image, object);

@@ -86,7 +86,7 @@ struct nv_object {
 
     uint32_t verifier_file; /* its number in the ledger, or 0 */
     int lines_fd;
-    struct nv_line_record *lines;
+    struct nv_page_records *pages; /* NULL: no verifier knows the file */
     uint64_t lines_bytes;
     int shadow_fd; /* of a recorded run: shadow.h */
     struct nv_shadow shadow;

@@ -64,13 +64,6 @@ static bool is_durable(const struct nv_object *object)
     return object->names || object->nameless;
 }
 
-static const struct nv_line_record *record_of(const struct nv_object *object, uint64_t offset)
-{
-    uint64_t at = offset / LINE * sizeof(struct nv_line_record);
-
-    return object->lines && at < object->lines_bytes ? &object->lines[offset / LINE] : NULL;
-}
-
 /* The program was told, gave up and said so: what it lost is no mistake of its own. */
 static bool is_excused(const struct nv_supervisor *supervisor, const struct nv_object *object)
 {
@@ -99,8 +92,10 @@ static int map_line(const struct file_judgement *file, uint64_t from, uint64_t t
 static int judge_line(struct file_judgement *file, uint64_t from, uint64_t to, const uint8_t *view,
                       const uint8_t *durable, const uint8_t *whole_line)
 {
-    struct nv_kind wanted = nv_kind_classify(record_of(file->object, from), view ? whole_line : NULL,
-                                             nv_content_was_synced(file->object, from));
+    struct nv_line_record record;
+    bool known = nv_lines_know(file->object, from, &record);
+    struct nv_kind wanted =
+        nv_kind_classify(known ? &record : NULL, view ? whole_line : NULL, nv_content_was_synced(file->object, from));
     struct nv_kind *kind;
     uint64_t begin = from, end = to;
 
@@ -125,18 +120,18 @@ static int judge_line(struct file_judgement *file, uint64_t from, uint64_t to, c
 static int judge_unnamed(void *context, uint64_t offset, uint64_t bytes)
 {
     struct file_judgement *file = context;
-    const struct nv_line_record *record = record_of(file->object, offset);
     struct nv_kind wanted = {.rule = NV_RULE_NEIGHBOUR_FLUSH};
+    struct nv_line_record record;
     uint8_t view[LINE], durable[LINE];
     uint64_t from = offset + (unsigned)__builtin_ctzll(bytes), to = offset + LINE - (unsigned)__builtin_clzll(bytes);
 
-    if (!record || !atomic_load(&record->flushes) ||
+    if (!nv_lines_know(file->object, offset, &record) || !atomic_load(&record.flushes) ||
         !nv_ignored_trim(&file->ignored, wanted.rule, &from, &to, NULL, NULL) ||
         pread(file->object->view, view, LINE, (off_t)offset) != LINE ||
         pread(file->object->durable, durable, LINE, (off_t)offset) != LINE || memcmp(view, durable, LINE) != 0)
         return 0;
-    wanted.write_place = atomic_load(&record->write_place);
-    wanted.flush_place = atomic_load(&record->flush_place);
+    wanted.write_place = atomic_load(&record.write_place);
+    wanted.flush_place = atomic_load(&record.flush_place);
     return nv_kinds_note(&file->kinds, &wanted, from, to) ? 0 : -ENOMEM;
 }
 
@@ -201,7 +196,7 @@ static int report_whole(struct nv_supervisor *supervisor, const struct file_judg
 /* All kinds, each a finding. */
 static int report_kinds(struct nv_supervisor *supervisor, struct file_judgement *file, const char *path)
 {
-    const struct nv_kind_file told = {path, is_durable(file->object), file->object->lines != NULL};
+    const struct nv_kind_file told = {path, is_durable(file->object), file->object->pages != NULL};
 
     if (!told.durable)
         return report_whole(supervisor, file, &told);

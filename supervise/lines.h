@@ -11,9 +11,12 @@
 struct nv_lines_hold {
     const struct nv_object *object;
     struct nv_lines_header *header; /* NULL: no verifier knows the file, and nothing is held */
-    struct nv_line_record *first, *end;
+    uint64_t first, end;            /* lines of the file */
     uint32_t versions[NV_LINES_HELD_MAX];
 };
+
+/* What is known of the line at `offset`. False: nothing can be. */
+bool nv_lines_know(const struct nv_object *object, uint64_t offset, struct nv_line_record *known);
 
 /* The first line of [offset, end) that has something in flight; UINT64_MAX: none. */
 uint64_t nv_lines_in_flight(const struct nv_object *object, uint64_t offset, uint64_t end);

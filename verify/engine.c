@@ -10,6 +10,8 @@
 #include "verify/expect.h"
 #include "verify/level.h"
 #include "verify/notes.h"
+#include "verify/page.h"
+#include "verify/pass.h"
 #include "verify/places.h"
 #include "verify/stores.h"
 #include "verify/waste.h"
@@ -30,8 +32,8 @@ struct domain {
     void (*touch)(const struct call *call, uintptr_t address, size_t size_bytes); /* is about to be written */
     NTSTATUS (*start)(const struct call *call, uintptr_t address, size_t size_bytes);
     NTSTATUS (*finish)(const struct call *call);
-    bool (*pass)(const struct call *call, uintptr_t address,
-                 size_t size_bytes); /* start and finish in one; false: not so */
+    /* Start and finish in one, after writing `source` if that is not NULL; false: it has to be done by itself. */
+    bool (*pass)(const struct call *call, uintptr_t address, size_t size_bytes, const char *source);
     NTSTATUS (*finish_thread)(struct nv_thread *thread);
     bool (*has_flushed)(const struct call *call); /* there is something to drain; its place does not matter */
 };
@@ -70,17 +72,16 @@ static void touch_lines(const struct call *call, uintptr_t address, size_t size_
 
     while (address < end) {
         struct span span = cut(call->binding, &address, end, NV_LINE_BYTES);
-        const struct nv_file_map *map =
-            span.file != NULL ? nv_file_reach(span.file, span.offset + (span.end - span.start)) : NULL;
-        struct nv_line_record *record, *last;
+        uint64_t last = span.offset + (span.end - span.start);
+        const struct nv_file_map *map = span.file != NULL ? nv_file_reach(span.file, last) : NULL;
 
-        if (map == NULL)
-            continue;
-        record = &map->lines[span.offset / NV_LINE_BYTES];
-        last = record + (span.end - span.start) / NV_LINE_BYTES;
-        __builtin_prefetch(map->durable + span.offset, 1);
-        for (; record < last; record++)
-            atomic_store_explicit(&record->write_place, call->place, memory_order_relaxed);
+        for (uint64_t at = span.offset, next; map != NULL && at < last; at = next) {
+            next = at / NV_PAGE_BYTES * NV_PAGE_BYTES + NV_PAGE_BYTES;
+            next = next < last ? next : last;
+            __builtin_prefetch(map->durable + at, 1);
+            nv_page_write(nv_file_page(map, at),
+                          nv_page_set(at % NV_PAGE_BYTES / NV_LINE_BYTES, (next - at) / NV_LINE_BYTES), call->place);
+        }
     }
 }
 
@@ -93,9 +94,8 @@ static NTSTATUS start_span(const struct call *call, const struct span *span, str
         nv_notes_lost();
         return STATUS_SUCCESS;
     }
-    for (uint64_t at = 0; at < length; at += NV_LINE_BYTES)
-        if (!nv_flight_add(flight, map, span->offset + at, (const char *)span->start + at, call->place))
-            return STATUS_INSUFFICIENT_RESOURCES;
+    if (!nv_flight_add(flight, map, span->offset, (const void *)span->start, length, call->place))
+        return STATUS_INSUFFICIENT_RESOURCES;
     return STATUS_SUCCESS;
 }
 
@@ -122,33 +122,58 @@ static NTSTATUS finish_thread_lines(struct nv_thread *thread)
     return STATUS_SUCCESS;
 }
 
-/*
- * Flush and drain at once, past the flight. False: it is not as simple as that; nothing was done. The thread has
- * nothing else in flight; nobody watches single stores, the order of durability, or what is flushed in vain.
- */
-static bool pass_lines(const struct call *call, uintptr_t address, size_t size_bytes)
+/* Past the flight: nothing else of the thread is in it, and nobody watches what is durable when, or flushed in vain. */
+static bool may_pass(const struct call *call)
 {
-    uintptr_t end = address + size_bytes;
-
-    if (!nv_flight_is_empty(&call->thread->flight) || nv_expect_orders() || nv_waste_wanted() ||
-        atomic_load_explicit(&nv_stores_watched, memory_order_relaxed))
-        return false;
-    while (address < end) {
-        struct span span = cut(call->binding, &address, end, NV_LINE_BYTES);
-        uint64_t length = span.end - span.start;
-        const struct nv_file_map *map = span.file != NULL ? nv_file_reach(span.file, span.offset + length) : NULL;
-
-        if (map != NULL)
-            nv_flight_pass(map, span.offset, (const void *)span.start, length, call->place);
-        else if (span.file != NULL)
-            nv_notes_lost();
-    }
-    return true;
+    return nv_flight_is_empty(&call->thread->flight) && !nv_expect_orders() && !nv_waste_wanted();
 }
 
-static bool pass_nothing(const struct call *call, uintptr_t address, size_t size_bytes)
+static bool overlaps(uintptr_t address, const char *source, size_t size_bytes)
 {
-    (void)call, (void)address, (void)size_bytes;
+    return (uintptr_t)source - address < size_bytes || address - (uintptr_t)source < size_bytes;
+}
+
+/* What of `source` belongs to the span, and past the flight into the durable image. */
+static bool write_span(const struct call *call, const struct span *span, const char *source)
+{
+    size_t size_bytes = span->end - span->start;
+    const struct nv_file_map *map = span->file != NULL ? nv_file_reach(span->file, span->offset + size_bytes) : NULL;
+
+    if (map != NULL)
+        return nv_pass_write(map, span->offset, (void *)span->start, source, size_bytes, call->place);
+    if (span->file == NULL)
+        memcpy((void *)span->start, source, size_bytes);
+    return span->file == NULL;
+}
+
+static bool pass_span(const struct call *call, const struct span *span)
+{
+    size_t size_bytes = span->end - span->start;
+    const struct nv_file_map *map = span->file != NULL ? nv_file_reach(span->file, span->offset + size_bytes) : NULL;
+
+    if (map != NULL)
+        return nv_pass(map, span->offset, (const void *)span->start, size_bytes, call->place);
+    return span->file == NULL;
+}
+
+static bool pass_lines(const struct call *call, uintptr_t address, size_t size_bytes, const char *source)
+{
+    uintptr_t begin = address, end = address + size_bytes;
+    bool passed = may_pass(call) && (source == NULL || !overlaps(address, source, size_bytes));
+
+    if (passed && __builtin_expect(atomic_load_explicit(&nv_stores_watched, memory_order_relaxed), 0))
+        nv_stores_cover(call->binding, address, size_bytes);
+    while (passed && address < end) {
+        struct span span = cut(call->binding, &address, end, source != NULL ? 1 : NV_LINE_BYTES);
+
+        passed = source != NULL ? write_span(call, &span, source + (span.start - begin)) : pass_span(call, &span);
+    }
+    return passed;
+}
+
+static bool pass_nothing(const struct call *call, uintptr_t address, size_t size_bytes, const char *source)
+{
+    (void)call, (void)address, (void)size_bytes, (void)source;
     return false;
 }
 
@@ -326,7 +351,7 @@ static NTSTATUS make_durable(const struct domain *domain, const struct call *cal
 {
     NTSTATUS status;
 
-    if (drains && domain->pass(call, (uintptr_t)address, size_bytes))
+    if (drains && domain->pass(call, (uintptr_t)address, size_bytes, NULL))
         return STATUS_SUCCESS;
     status = domain->start(call, (uintptr_t)address, size_bytes);
     return NT_SUCCESS(status) && drains ? domain->finish(call) : status;
@@ -392,17 +417,18 @@ static NTSTATUS drain(const struct nv_region *region, const void *place)
 static NTSTATUS write(const struct nv_region *region, void *destination, const void *source, size_t size_bytes,
                       uint32_t flags, const void *place)
 {
+    const struct domain *domain = domain_of(region);
     uint32_t way = flags & WRITE_NV_MEMORY_FLAG_PERSIST;
+    bool drains = way == WRITE_NV_MEMORY_FLAG_PERSIST || (flags & WRITE_NV_MEMORY_FLAG_NO_DRAIN) == 0;
     struct call call;
 
     if (!begin(&call, region, "RtlWriteNonVolatileMemory", place, __builtin_frame_address(0)))
         return STATUS_INSUFFICIENT_RESOURCES;
-    domain_of(region)->touch(&call, (uintptr_t)destination, size_bytes);
-    memmove(destination, source, size_bytes);
-    if (way == 0)
+    if (way != 0 && drains && domain->pass(&call, (uintptr_t)destination, size_bytes, source))
         return STATUS_SUCCESS;
-    return make_durable(domain_of(region), &call, destination, size_bytes,
-                        way == WRITE_NV_MEMORY_FLAG_PERSIST || (flags & WRITE_NV_MEMORY_FLAG_NO_DRAIN) == 0);
+    domain->touch(&call, (uintptr_t)destination, size_bytes);
+    memmove(destination, source, size_bytes);
+    return way != 0 ? make_durable(domain, &call, destination, size_bytes, drains) : STATUS_SUCCESS;
 }
 
 /* NO_DRAIN holds for a fill with FLUSH alone. */

@@ -14,8 +14,6 @@
 #include <unistd.h>
 
 #define BUCKETS 256
-#define LINE_BYTES ((uint64_t)64)
-#define PAGE_BYTES ((uint64_t)4096)
 
 static _Atomic(struct nv_file *) buckets[BUCKETS];
 static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
@@ -54,7 +52,7 @@ static void *map_shared(int descriptor, uint64_t size_bytes)
 
 static uint64_t lines_bytes(const struct nv_file_map *map)
 {
-    return NV_LINES_HEADER_BYTES + map->bytes / LINE_BYTES * sizeof(struct nv_line_record);
+    return NV_LINES_HEADER_BYTES + map->bytes / NV_PAGE_BYTES * sizeof(struct nv_page_records);
 }
 
 static void free_map(struct nv_file_map *map)
@@ -70,13 +68,13 @@ static void free_map(struct nv_file_map *map)
 static struct nv_file_map *map_file(int durable, int lines)
 {
     struct nv_file_map *map = calloc(1, sizeof *map);
-    uint64_t bytes = (size_of(durable) + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+    uint64_t bytes = (size_of(durable) + NV_PAGE_BYTES - 1) / NV_PAGE_BYTES * NV_PAGE_BYTES;
     uint64_t recorded = size_of(lines);
 
     if (map == NULL)
         return NULL;
     recorded = recorded > NV_LINES_HEADER_BYTES ? recorded - NV_LINES_HEADER_BYTES : 0;
-    recorded = recorded / sizeof(struct nv_line_record) * LINE_BYTES;
+    recorded = recorded / sizeof(struct nv_page_records) * NV_PAGE_BYTES;
     map->bytes = bytes < recorded ? bytes : recorded;
     if (map->bytes == 0)
         return map;
@@ -86,7 +84,7 @@ static struct nv_file_map *map_file(int durable, int lines)
         free_map(map);
         return NULL;
     }
-    map->lines = (struct nv_line_record *)((char *)(uintptr_t)map->header + NV_LINES_HEADER_BYTES);
+    map->pages = (struct nv_page_records *)((char *)(uintptr_t)map->header + NV_LINES_HEADER_BYTES);
     return map;
 }
 

@@ -12,10 +12,10 @@ struct nv_told;
 
 /* A file as far as it is mapped. Never unmapped or freed, and never changed once it is seen. */
 struct nv_file_map {
-    uint64_t bytes; /* a multiple of the line; both mappings reach that far */
+    uint64_t bytes; /* whole pages; both mappings reach that far */
     char *durable;
-    const struct nv_lines_header *header; /* in front of `lines`; NULL without bytes */
-    struct nv_line_record *lines;
+    const struct nv_lines_header *header; /* in front of `pages`; NULL without bytes */
+    struct nv_page_records *pages;
     struct nv_file *file;
     struct nv_file_map *shorter; /* the one before it, which others may still use */
 };
@@ -41,9 +41,19 @@ uint32_t nv_files_name(uint64_t device, uint64_t inode);
 
 /*
  * The file's map, long enough for `end`: asks the supervisor when the file has grown, or was cut and has grown again.
- * NULL: it is not that long. It may be cut again at any time; nv_line_lock knows.
+ * NULL: it is not that long. It may be cut again at any time; who has its page locked knows.
  */
 const struct nv_file_map *nv_file_reach(struct nv_file *file, uint64_t end);
+
+static inline struct nv_page_records *nv_file_page(const struct nv_file_map *map, uint64_t offset)
+{
+    return &map->pages[offset / NV_PAGE_BYTES];
+}
+
+static inline struct nv_line_record *nv_file_line(const struct nv_file_map *map, uint64_t offset)
+{
+    return &nv_file_page(map, offset)->lines[offset / 64 % NV_PAGE_LINES];
+}
 
 /* The one lock of the flights that belong to files, and what may be done under it. */
 void nv_files_flight_lock(void);

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the copies of lines that were flushed and not drained, and the way of a line into the durable image. Called by
- * engine.c, with the flight of a thread (cpu-cache) or of a file (page-cache).
+ * Owns the copies of lines that were flushed and not drained, and their way into the durable image. Called by engine.c,
+ * with the flight of a thread (cpu-cache) or of a file (page-cache).
  */
-#include "trace/patience.h"
 #include "verify/files.h"
+#include "verify/line.h"
+#include "verify/page.h"
 #include <stddef.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #define WORDS 8
 #define CHUNK_BYTES ((size_t)64 * 1024)
 #define CHUNKS_KEPT 64
 #define LINE_BYTES ((uint64_t)64)
-#define ROW_LINES ((size_t)32)
 
 struct entry {
     const struct nv_file_map *map;
@@ -29,25 +28,6 @@ struct nv_flight_chunk {
 };
 
 #define CHUNK_ENTRIES ((CHUNK_BYTES - sizeof(struct nv_flight_chunk)) / sizeof(struct entry))
-
-/* Loaded and stored by one instruction, or by one for each word. */
-typedef uint64_t pair __attribute__((may_alias, vector_size(16), aligned(8)));
-
-/*
- * Another thread of the program may be writing the line, as it may be while a CPU writes it back: no aligned word is
- * torn, and the race is none of the verifier's.
- */
-__attribute__((no_sanitize("thread"))) static inline void copy_line(void *to, const void *from)
-{
-    const volatile pair *line = from;
-    volatile pair *target = to;
-    pair a = line[0], b = line[1], c = line[2], d = line[3];
-
-    target[0] = a;
-    target[1] = b;
-    target[2] = c;
-    target[3] = d;
-}
 
 static struct nv_flight_chunk *extend(struct nv_flight *flight)
 {
@@ -67,89 +47,109 @@ static struct nv_flight_chunk *extend(struct nv_flight *flight)
 }
 
 /*
- * The version is taken before the content is: so what a higher version holds includes all that the thread with the
+ * The versions are taken before the content is: so what a higher version holds includes all that the thread with the
  * lower one had stored, and the lower one may be left out.
  */
-bool nv_flight_add(struct nv_flight *flight, const struct nv_file_map *map, uint64_t offset, const void *view,
-                   uint16_t place)
+static void take_versions(struct nv_page_records *page, size_t first, struct entry *entries, size_t count,
+                          uint16_t place)
 {
-    struct nv_line_record *record = &map->lines[offset / LINE_BYTES];
-    struct nv_flight_chunk *chunk = flight->last;
-    struct entry *entry;
+    struct nv_patience patience = {0};
+    uint32_t passes;
 
-    if (chunk == NULL || chunk->count == CHUNK_ENTRIES) {
-        chunk = extend(flight);
+    nv_page_lock(&page->page, &patience);
+    nv_page_own(page, nv_page_set(first, count));
+    passes = atomic_load_explicit(&page->page.passes, memory_order_relaxed);
+    for (size_t i = 0; i < count; i++) {
+        struct nv_line_record *line = &page->lines[first + i];
+        uint32_t version = atomic_load_explicit(&line->flushes, memory_order_relaxed) + 1;
+
+        atomic_store_explicit(&line->flushes, version, memory_order_relaxed);
+        atomic_store_explicit(&line->flush_place, place, memory_order_relaxed);
+        entries[i].version = version + passes;
+    }
+    nv_page_unlock(&page->page);
+}
+
+/* Lines of one page. */
+static void add(struct nv_flight_chunk *chunk, const struct nv_file_map *map, uint64_t offset, const char *view,
+                size_t count, uint16_t place)
+{
+    struct nv_page_records *page = nv_file_page(map, offset);
+    size_t first = offset % NV_PAGE_BYTES / LINE_BYTES;
+    struct entry *entries = &chunk->entries[chunk->count];
+
+    take_versions(page, first, entries, count, place);
+    for (size_t i = 0; i < count; i++) {
+        nv_line_copy(entries[i].words, view + i * LINE_BYTES);
+        entries[i].map = map;
+        entries[i].line = offset / LINE_BYTES + i;
+        atomic_store_explicit(&page->lines[first + i].hash, nv_line_hash(entries[i].words), memory_order_relaxed);
+    }
+    chunk->count += count;
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+bool nv_flight_add(struct nv_flight *flight, const struct nv_file_map *map, uint64_t offset, const void *view,
+                   size_t size_bytes, uint16_t place)
+{
+    for (size_t done = 0; done < size_bytes;) {
+        struct nv_flight_chunk *chunk = flight->last;
+        size_t in_page = (NV_PAGE_BYTES - (offset + done) % NV_PAGE_BYTES) / LINE_BYTES, count;
+
+        if (chunk == NULL || chunk->count == CHUNK_ENTRIES)
+            chunk = extend(flight);
         if (chunk == NULL)
             return false;
+        count = least(least(in_page, CHUNK_ENTRIES - chunk->count), (size_bytes - done) / LINE_BYTES);
+        add(chunk, map, offset + done, (const char *)view + done, count, place);
+        done += count * LINE_BYTES;
     }
-    entry = &chunk->entries[chunk->count];
-    entry->version = atomic_fetch_add(&record->flushes, NV_LINE_VERSION) + NV_LINE_VERSION;
-    copy_line(entry->words, view);
-    entry->map = map;
-    entry->line = offset / LINE_BYTES;
-    chunk->count++;
-    atomic_store_explicit(&record->flush_place, place, memory_order_relaxed);
-    atomic_store_explicit(&record->hash, nv_line_hash(entry->words), memory_order_relaxed);
     return true;
 }
 
-static bool is_held(const struct nv_lines_header *header, uint64_t offset)
+/* How many of the entries, from the first on, are for one page. */
+static size_t count_of_page(const struct entry *entries, size_t count)
 {
-    return atomic_load(&header->held_from) <= offset && offset < atomic_load(&header->held_to);
+    size_t same = 1;
+
+    while (same < count && entries[same].map == entries->map &&
+           entries[same].line / NV_PAGE_LINES == entries->line / NV_PAGE_LINES)
+        same++;
+    return same;
 }
 
-/*
- * Lock the line for this version of it. False: what stands there is as new, or the supervisor has made it so. It is
- * looked at whether the supervisor holds the line when that is locked, not before (verify/ledger.h).
- */
-static bool lock(const struct entry *entry, _Atomic uint32_t *committed, struct nv_patience *patience)
+/* With the page locked: what stands there may be as new, or the supervisor has made it so. */
+static void commit_line(const struct entry *entry, struct nv_page_records *page)
 {
-    const struct nv_lines_header *header = entry->map->header;
+    struct nv_line_record *line = &page->lines[entry->line % NV_PAGE_LINES];
+    uint32_t passes = atomic_load_explicit(&page->page.passes, memory_order_relaxed);
+    uint32_t committed = atomic_load_explicit(&line->committed, memory_order_relaxed) + passes;
+    uint64_t whole = atomic_load_explicit(&page->page.whole, memory_order_relaxed);
 
-    for (;;) {
-        uint32_t word = atomic_load_explicit(committed, memory_order_acquire);
-
-        if (!nv_line_is_newer(entry->version, word))
-            return false;
-        if ((word & NV_LINE_LOCKED) != 0) {
-            nv_patience_wait(patience, committed, word);
-            continue;
-        }
-        patience->since_ns = 0;
-        if (!atomic_compare_exchange_weak(committed, &word, word | NV_LINE_LOCKED))
-            continue;
-        if (__builtin_expect(!is_held(header, entry->line * LINE_BYTES), 1))
-            return true;
-        atomic_store_explicit(committed, word, memory_order_release);
-        while (is_held(header, entry->line * LINE_BYTES))
-            nv_patience_yield(patience);
-    }
+    if ((whole >> entry->line % NV_PAGE_LINES & 1) != 0 || !nv_line_is_newer(entry->version, committed))
+        return;
+    nv_line_copy(entry->map->durable + entry->line * LINE_BYTES, entry->words);
+    atomic_store_explicit(&line->committed, entry->version - passes, memory_order_relaxed);
 }
 
-/* False: the file was cut in front of the line; nothing was done. */
-static bool commit(const struct entry *entry, struct nv_patience *patience)
+/* Entries for one page. False: the file was cut in front of it; nothing was done. */
+static bool commit(const struct entry *entries, size_t count, struct nv_patience *patience)
 {
-    const struct nv_file_map *map = entry->map;
-    _Atomic uint32_t *committed = &map->lines[entry->line].committed;
-    uint64_t offset = entry->line * LINE_BYTES;
+    const struct nv_file_map *map = entries->map;
+    uint64_t offset = entries->line / NV_PAGE_LINES * NV_PAGE_BYTES;
+    struct nv_page_records *page = nv_file_page(map, offset);
+    bool reached;
 
-    if (!lock(entry, committed, patience))
-        return true;
-    if (__builtin_expect(offset >= atomic_load_explicit(&map->header->reach_bytes, memory_order_acquire), 0)) {
-        atomic_fetch_and(committed, ~NV_LINE_LOCKED);
-        return false;
-    }
-    copy_line(map->durable + offset, entry->words);
-    atomic_store_explicit(committed, entry->version, memory_order_release);
-    return true;
-}
-
-/* A file that was cut, and has grown again since, takes what was flushed to it after that. */
-static void settle(const struct entry *entry, struct nv_patience *patience)
-{
-    while (!commit(entry, patience))
-        if (nv_file_reach(entry->map->file, (entry->line + 1) * LINE_BYTES) == NULL)
-            return;
+    nv_page_lock_unheld(map->header, &page->page, offset, offset + NV_PAGE_BYTES, patience);
+    reached = atomic_load_explicit(&map->header->reach_bytes, memory_order_acquire) > offset;
+    for (size_t i = 0; reached && i < count; i++)
+        commit_line(&entries[i], page);
+    nv_page_unlock(&page->page);
+    return reached;
 }
 
 void nv_flight_drain(struct nv_flight *flight)
@@ -157,127 +157,16 @@ void nv_flight_drain(struct nv_flight *flight)
     struct nv_patience patience = {0};
 
     for (struct nv_flight_chunk *chunk = flight->first; chunk != NULL && chunk->count != 0; chunk = chunk->next)
-        for (size_t i = 0; i < chunk->count; i++)
-            settle(&chunk->entries[i], &patience);
+        for (size_t i = 0, count; i < chunk->count; i += count) {
+            const struct entry *entries = &chunk->entries[i];
+
+            count = count_of_page(entries, chunk->count - i);
+            /* When the file was cut, and has grown again, all is as it was. */
+            while (!commit(entries, count, &patience))
+                if (nv_file_reach(entries->map->file, (entries->line + 1) * LINE_BYTES) == NULL)
+                    break;
+        }
     nv_flight_clear(flight);
-}
-
-/* -- flushed and drained by one call -- */
-
-/*
- * Whoever waits for one line's memory keeps the locked instructions of the next from beginning. So a row of lines is
- * locked first, its memory on the way, then copied, then unlocked.
- */
-struct row {
-    const struct nv_file_map *map;
-    struct nv_line_record *first;
-    uint64_t line; /* the first one's number */
-    const char *view;
-    struct nv_patience *patience;
-    size_t count; /* of lines that are locked */
-    uint32_t versions[ROW_LINES];
-};
-
-/* `flushes` and `committed` are neighbours: a version and the lock are taken by one instruction. */
-_Static_assert(offsetof(struct nv_line_record, committed) == offsetof(struct nv_line_record, flushes) + 4 &&
-                   offsetof(struct nv_line_record, flushes) % 8 == 0 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
-               "one 64-bit word, flushes below");
-
-/* False: somebody else has the line; nothing was done. */
-static bool take(struct nv_line_record *record, uint32_t *version)
-{
-    uint64_t *both = (uint64_t *)(void *)&record->flushes;
-    uint64_t old = __atomic_load_n(both, __ATOMIC_RELAXED), new;
-
-    do {
-        if (old >> 32 & NV_LINE_LOCKED)
-            return false;
-        *version = (uint32_t)old + NV_LINE_VERSION;
-        new = (old | (uint64_t)NV_LINE_LOCKED << 32) + NV_LINE_VERSION;
-        if ((uint32_t) new < NV_LINE_VERSION) /* no carry into the neighbour */
-            return false;
-    } while (!__atomic_compare_exchange_n(both, &old, new, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
-    return true;
-}
-
-/* By itself, with all that may stand in its way. */
-static void pass_alone(const struct row *row, size_t number, uint32_t version)
-{
-    struct entry entry = {.map = row->map, .line = row->line + number, .version = version};
-
-    copy_line(entry.words, row->view + number * LINE_BYTES);
-    atomic_store_explicit(&row->first[number].hash, nv_line_hash(entry.words), memory_order_relaxed);
-    settle(&entry, row->patience);
-}
-
-static void give_back(struct nv_line_record *record)
-{
-    atomic_fetch_and(&record->committed, ~NV_LINE_LOCKED);
-}
-
-/* Of a row that is locked: the lines that the file still has, up to `reach`, and that nobody holds. */
-static size_t free_lines(const struct row *row)
-{
-    const struct nv_lines_header *header = row->map->header;
-    uint64_t from = row->line * LINE_BYTES, to = from + row->count * LINE_BYTES;
-    uint64_t reach = atomic_load_explicit(&header->reach_bytes, memory_order_acquire);
-
-    if (atomic_load(&header->held_from) < to && from < atomic_load(&header->held_to))
-        return 0;
-    return reach >= to ? row->count : reach > from ? (size_t)((reach - from) / LINE_BYTES) : 0;
-}
-
-/* Commits the lines of the row, and unlocks them. */
-static void settle_row(const struct row *row)
-{
-    size_t good = free_lines(row);
-    char *durable = row->map->durable + row->line * LINE_BYTES;
-
-    for (size_t i = 0; i < good; i++)
-        copy_line(durable + i * LINE_BYTES, row->view + i * LINE_BYTES);
-    for (size_t i = 0; i < good; i++)
-        atomic_store_explicit(&row->first[i].committed, row->versions[i], memory_order_release);
-    for (size_t i = good; i < row->count; i++)
-        give_back(&row->first[i]);
-    for (size_t i = good; i < row->count; i++)
-        pass_alone(row, i, row->versions[i]);
-}
-
-/* As many lines as can be taken at once, of those given, and at least one. Returns how many. */
-static size_t pass_row(struct row *row, size_t lines, uint16_t place)
-{
-    const char *durable = row->map->durable + row->line * LINE_BYTES;
-
-    for (size_t i = 0; i < lines; i++) {
-        __builtin_prefetch(&row->first[i], 1);
-        __builtin_prefetch(durable + i * LINE_BYTES, 1);
-    }
-    for (row->count = 0; row->count < lines; row->count++) {
-        if (!take(&row->first[row->count], &row->versions[row->count]))
-            break;
-        atomic_store_explicit(&row->first[row->count].flush_place, place, memory_order_relaxed);
-    }
-    settle_row(row);
-    if (row->count != 0)
-        return row->count;
-    atomic_store_explicit(&row->first->flush_place, place, memory_order_relaxed);
-    pass_alone(row, 0, atomic_fetch_add(&row->first->flushes, NV_LINE_VERSION) + NV_LINE_VERSION);
-    return 1;
-}
-
-void nv_flight_pass(const struct nv_file_map *map, uint64_t offset, const void *view, size_t size_bytes, uint16_t place)
-{
-    struct nv_patience patience = {0};
-    struct row row = {.map = map, .line = offset / LINE_BYTES, .view = view, .patience = &patience};
-
-    for (size_t left = size_bytes / LINE_BYTES; left != 0;) {
-        row.first = &map->lines[row.line];
-        size_t passed = pass_row(&row, left < ROW_LINES ? left : ROW_LINES, place);
-
-        row.line += passed;
-        row.view += passed * LINE_BYTES;
-        left -= passed;
-    }
 }
 
 bool nv_flight_is_empty(const struct nv_flight *flight)

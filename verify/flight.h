@@ -17,17 +17,11 @@ struct nv_flight {
 };
 
 /*
- * Flush one line, `offset` in the file: take a version, and the content that `view` has now. False: no memory; nothing
- * has changed then.
+ * Flush whole lines, from `offset` in the file: each takes a version, and the content that `view` has now. False: no
+ * memory, and not all of them are in flight.
  */
 bool nv_flight_add(struct nv_flight *flight, const struct nv_file_map *map, uint64_t offset, const void *view,
-                   uint16_t place);
-
-/*
- * Flush and drain whole lines, from `offset` in the file, which the flight need not know of: `view` is what they hold.
- */
-void nv_flight_pass(const struct nv_file_map *map, uint64_t offset, const void *view, size_t size_bytes,
-                    uint16_t place);
+                   size_t size_bytes, uint16_t place);
 
 /* Bring everything into the durable image, but what is older than what stands there. */
 void nv_flight_drain(struct nv_flight *flight);

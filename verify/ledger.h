@@ -4,13 +4,13 @@
  * shared memory. Both survive the program, so that its end, however sudden, loses nothing of what it had said.
  *
  *   ledger   one a run: places in the code, misuse, broken expectations, marks, ignored ranges, regions, orders
- *   lines    one a file: a header, and a record for every 64-byte line
+ *   lines    one a file: a header, and records: for every page, and for each of its 64-byte lines
  *
  * All of it only grows; slots are taken by an atomic add, and `ready` is set last.
  *
- * A line of the durable image is written by the verifier, under the lock in the line's record, or by the supervisor,
+ * A line of the durable image is written by the verifier, under the lock in its page's record, or by the supervisor,
  * which holds a range of the file. The verifier locks, then looks whether the range is held; the supervisor holds, then
- * waits for the locks in the range: so one of them sees the other. Whoever dies with a line locked is waited for only
+ * waits for the locks in the range: so one of them sees the other. Whoever dies with a page locked is waited for only
  * so long (trace/patience.h).
  */
 #ifndef NV_LEDGER_H
@@ -32,29 +32,51 @@ struct nv_lines_header {
     _Atomic uint64_t held_from, held_to; /* no line of this range is written by a verifier */
 };
 
-#define NV_LINE_LOCKED 1u  /* in `committed` */
-#define NV_LINE_VERSION 2u /* each is so much more than the one before */
-
 /*
  * The record of one line of a file. Each flush is a version: `flushes` is the last one's, and `committed` is the newest
  * in the durable image: flushes != committed means that one is in flight. A sync of the file by a system call commits
  * the versions that were there when it began to read the line (the supervisor does), and so no older content is drained
- * over a newer one.
+ * over a newer one. Both change under the page's lock.
  */
 struct nv_line_record {
     _Atomic uint16_t write_place; /* of the last write that was seen; 0: none */
     _Atomic uint16_t flush_place; /* of the last flush; 0: none */
     _Atomic uint32_t hash; /* nv_line_hash of what last went into flight; all that is flushed, when waste counts */
     _Atomic uint32_t flushes;
-    _Atomic uint32_t committed; /* and the line's lock */
+    _Atomic uint32_t committed;
     _Atomic uint64_t unnamed; /* store level: a bit for each byte that was stored, and that no flush has named since */
     uint64_t unused;          /* records do not cross pages */
+};
+
+#define NV_PAGE_BYTES ((uint64_t)4096)
+#define NV_PAGE_LINES 64
+#define NV_PAGE_ALL UINT64_MAX /* its lines */
+
+/*
+ * What holds for many lines of a page at once, so that to flush and drain it whole is to change one record. Sets of
+ * lines have a bit for each. What a line's own record says of `committed` and the places counts when the line is in
+ * neither set (verify/page.h).
+ */
+struct nv_page_record {
+    _Atomic uint32_t lock;        /* it counts, too: each time it is locked its word is another, and none is 0 */
+    _Atomic uint32_t passes;  /* to be added to every line's `flushes` and `committed` */
+    _Atomic uint64_t whole;   /* lines whose last flush is committed, and was at `flush_place` */
+    _Atomic uint64_t written; /* lines whose last write was at `write_place` */
+    _Atomic uint64_t unnamed; /* lines with a bit in their own `unnamed` */
+    _Atomic uint16_t flush_place;
+    _Atomic uint16_t write_place;
+    uint32_t unused[7];
+};
+
+struct nv_page_records {
+    struct nv_page_record page;
+    struct nv_line_record lines[NV_PAGE_LINES];
 };
 
 /* Whether a version is newer than what the durable image has of the line; versions may wrap. */
 static inline int nv_line_is_newer(uint32_t version, uint32_t committed)
 {
-    return (int32_t)(version - (committed & ~NV_LINE_LOCKED)) > 0;
+    return (int32_t)(version - committed) > 0;
 }
 
 /* The hash kept in a record: the same function on both sides. */

@@ -5,13 +5,14 @@
  */
 #include "verify/stores.h"
 #include "verify/notes.h"
+#include "verify/page.h"
 #include "verify/pending.h"
 #include "verify/places.h"
 #include "verify/tell.h"
 #include <pthread.h>
 
 #define REGIONS 1024
-#define LINE_BYTES ((uintptr_t)64)
+#define LINE_BYTES ((uint64_t)64)
 
 /* Read without a lock: a store that races with the end of its token is a mistake of the program's. */
 static struct {
@@ -113,42 +114,79 @@ static const struct nv_binding *find(struct nv_thread *thread, uintptr_t address
 }
 
 /* A bit for each byte of a line from `from` to `to`, which lie in it. */
-static uint64_t bits(uintptr_t from, uintptr_t to)
+static uint64_t bits(uint64_t from, uint64_t to)
 {
     uint64_t count = to - from;
 
     return (count == LINE_BYTES ? UINT64_MAX : ((uint64_t)1 << count) - 1) << (from % LINE_BYTES);
 }
 
-typedef void change(struct nv_line_record *record, uint64_t mask, uint16_t place);
+/* Bytes of one page: [at, at + size_bytes) in the file. */
+typedef void act_on_page(struct nv_page_records *page, uint64_t at, size_t size_bytes, uint16_t place);
 
-static void note_store(struct nv_line_record *record, uint64_t mask, uint16_t place)
+static void note_line(struct nv_page_records *page, size_t number, uint64_t mask, uint16_t place)
 {
-    atomic_store_explicit(&record->write_place, place, memory_order_relaxed);
-    if ((atomic_load_explicit(&record->unnamed, memory_order_relaxed) & mask) != mask)
-        atomic_fetch_or_explicit(&record->unnamed, mask, memory_order_relaxed);
+    struct nv_line_record *line = &page->lines[number];
+    uint64_t bit = (uint64_t)1 << number;
+
+    nv_page_write(page, bit, place);
+    if ((atomic_load(&line->unnamed) & mask) != mask)
+        atomic_fetch_or(&line->unnamed, mask);
+    if ((atomic_load(&page->page.unnamed) & bit) == 0)
+        atomic_fetch_or(&page->page.unnamed, bit);
 }
 
-static void note_flush(struct nv_line_record *record, uint64_t mask, uint16_t place)
+static void note_store(struct nv_page_records *page, uint64_t at, size_t size_bytes, uint16_t place)
 {
+    uint64_t end = at + size_bytes;
+
+    while (at < end) {
+        uint64_t line_end = (at | (LINE_BYTES - 1)) + 1, stop = end < line_end ? end : line_end;
+
+        note_line(page, at % NV_PAGE_BYTES / LINE_BYTES, bits(at, stop), place);
+        at = stop;
+    }
+}
+
+/* The page's bit goes first: a store that is noted meanwhile sets it again. */
+static void name_line(struct nv_page_records *page, size_t number, uint64_t mask)
+{
+    uint64_t bit = (uint64_t)1 << number;
+
+    atomic_fetch_and(&page->page.unnamed, ~bit);
+    if ((atomic_fetch_and(&page->lines[number].unnamed, ~mask) & ~mask) != 0)
+        atomic_fetch_or(&page->page.unnamed, bit);
+}
+
+static void note_flush(struct nv_page_records *page, uint64_t at, size_t size_bytes, uint16_t place)
+{
+    uint64_t first = at % NV_PAGE_BYTES / LINE_BYTES, end = at + size_bytes;
+    uint64_t lines = atomic_load(&page->page.unnamed) >> first << first;
+
     (void)place;
-    if ((atomic_load_explicit(&record->unnamed, memory_order_relaxed) & mask) != 0)
-        atomic_fetch_and_explicit(&record->unnamed, ~mask, memory_order_relaxed);
+    for (; lines != 0; lines &= lines - 1) {
+        size_t number = (size_t)__builtin_ctzll(lines);
+        uint64_t from = at / NV_PAGE_BYTES * NV_PAGE_BYTES + number * LINE_BYTES, to = from + LINE_BYTES;
+
+        if (from >= end)
+            return;
+        name_line(page, number, bits(from > at ? from : at, to < end ? to : end));
+    }
 }
 
-static inline __attribute__((always_inline)) void each_line(const struct nv_binding *binding, uintptr_t address,
-                                                            size_t size_bytes, change *act, uint16_t place)
+static inline __attribute__((always_inline)) void each_page(const struct nv_binding *binding, uintptr_t address,
+                                                            size_t size_bytes, act_on_page *act, uint16_t place)
 {
     uintptr_t end = address + size_bytes;
 
     while (address < end) {
-        uintptr_t part_end, line_end = (address | (LINE_BYTES - 1)) + 1;
+        uintptr_t part_end, page_end = (address | (NV_PAGE_BYTES - 1)) + 1;
         const struct nv_binding_part *part = nv_binding_part(binding, address, &part_end);
-        uintptr_t stop = end < line_end ? end : line_end;
+        uintptr_t stop = end < page_end ? end : page_end;
         const struct nv_file_map *map = part->file != NULL ? nv_file_reach(part->file, stop + part->shift) : NULL;
 
         if (map != NULL)
-            act(&map->lines[(address + part->shift) / LINE_BYTES], bits(address, stop), place);
+            act(nv_file_page(map, address + part->shift), address + part->shift, stop - address, place);
         address = stop;
     }
 }
@@ -163,7 +201,7 @@ void nv_stores_see(const void *address, size_t size_bytes, const void *place)
     if (binding == NULL)
         return;
     id = nv_place_of_code(thread, place);
-    each_line(binding, (uintptr_t)address, size_bytes, note_store, id);
+    each_page(binding, (uintptr_t)address, size_bytes, note_store, id);
     if (__builtin_expect(nv_tell_log != NULL, 0))
         nv_pending_note(thread, binding, (uintptr_t)address, size_bytes, id);
 }
@@ -176,7 +214,7 @@ void nv_stores_made(void)
 
 void nv_stores_cover(const struct nv_binding *binding, uintptr_t address, size_t size_bytes)
 {
-    each_line(binding, address, size_bytes, note_flush, 0);
+    each_page(binding, address, size_bytes, note_flush, 0);
 }
 
 void nv_stores_before_fork(void)

@@ -10,7 +10,7 @@
 __attribute__((no_sanitize("thread"))) static bool line_is_news(const struct nv_file_map *map, uint64_t offset,
                                                                 const void *view)
 {
-    const struct nv_line_record *record = &map->lines[offset / LINE_BYTES];
+    const struct nv_line_record *record = nv_file_line(map, offset);
 
     return atomic_load_explicit(&record->flushes, memory_order_relaxed) == 0 ||
            atomic_load_explicit(&record->hash, memory_order_relaxed) != nv_line_hash(view);

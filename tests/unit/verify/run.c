@@ -15,7 +15,6 @@
 
 #define FILES 16
 #define MAPPINGS 64
-#define PAGE_BYTES ((uint64_t)4096)
 
 #define REQUIRE(condition)                                                                                             \
     do {                                                                                                               \
@@ -84,13 +83,13 @@ static void serve_file(int connection, const struct nv_verifier_request *request
     if (file != NULL)
         file->asked++;
     if (file != NULL && file->id != 0) {
-        uint64_t end = (request->end + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+        uint64_t end = (request->end + NV_PAGE_BYTES - 1) / NV_PAGE_BYTES * NV_PAGE_BYTES;
 
         if (end > file->asked_end)
             file->asked_end = end;
         /* No longer than asked for: so that it shows when the verifier does not ask. */
         REQUIRE(ftruncate(file->lines_fd,
-                          (off_t)(NV_LINES_HEADER_BYTES + file->asked_end / NV_LINE_BYTES * sizeof *file->lines)) == 0);
+                          (off_t)(NV_LINES_HEADER_BYTES + file->asked_end / NV_PAGE_BYTES * sizeof *file->pages)) == 0);
         REQUIRE(ftruncate(file->durable_fd, (off_t)file->asked_end) == 0);
         file->header->reach_bytes = file->asked_end;
         reply.status = STATUS_SUCCESS;
@@ -230,8 +229,8 @@ struct run_file *run_file(uint64_t bytes, bool at_stake)
     file->view = share(file->view_fd, bytes);
     file->durable = share(file->durable_fd, bytes);
     REQUIRE(ftruncate(file->lines_fd, (off_t)NV_LINES_HEADER_BYTES) == 0);
-    file->header = share(file->lines_fd, NV_LINES_HEADER_BYTES + bytes / NV_LINE_BYTES * sizeof *file->lines);
-    file->lines = (struct nv_line_record *)(void *)((char *)file->header + NV_LINES_HEADER_BYTES);
+    file->header = share(file->lines_fd, NV_LINES_HEADER_BYTES + bytes / NV_PAGE_BYTES * sizeof *file->pages);
+    file->pages = (struct nv_page_records *)(void *)((char *)file->header + NV_LINES_HEADER_BYTES);
     file_count++;
     add_mapping(file->view, bytes, file);
     return file;
@@ -273,10 +272,18 @@ NTSTATUS run_token(const void *address, size_t size_bytes, struct nv_region *reg
     return status;
 }
 
+void run_commit(struct run_file *file, uint64_t offset, uint32_t version)
+{
+    struct nv_page_records *page = &file->pages[offset / NV_PAGE_BYTES];
+
+    nv_page_own(page, NV_PAGE_ALL);
+    page->lines[offset / NV_LINE_BYTES % NV_PAGE_LINES].committed = version - page->page.passes;
+}
+
 void run_sync(struct run_file *file)
 {
-    for (uint64_t i = 0; i < file->asked_end / NV_LINE_BYTES; i++)
-        file->lines[i].committed = file->lines[i].flushes;
+    for (uint64_t at = 0; at < file->asked_end; at += NV_LINE_BYTES)
+        run_commit(file, at, run_line(file, at).flushes);
     memcpy(file->durable, file->view, file->asked_end < file->bytes ? file->asked_end : file->bytes);
 }
 

@@ -7,14 +7,14 @@
 #define TEST_VERIFY_RUN_H
 
 #include "src/nvm/seam.h"
-#include "verify/ledger.h"
+#include "verify/page.h"
 
 struct run_file {
     uint64_t device, inode, bytes;
     uint32_t id; /* 0: not at stake */
     char *view, *durable;
     struct nv_lines_header *header;
-    struct nv_line_record *lines; /* all of them, whatever the verifier asked for */
+    struct nv_page_records *pages; /* all of them, whatever the verifier asked for */
     int view_fd, durable_fd, lines_fd;
     _Atomic uint64_t asked_end;
     _Atomic unsigned asked, named;
@@ -60,10 +60,18 @@ __attribute__((noinline)) NTSTATUS run_flush(const struct nv_region *region, voi
                                              uint32_t flags);
 __attribute__((noinline)) NTSTATUS run_drain(const struct nv_region *region);
 
-/* The record of the line that lies at `offset`. */
-static inline struct nv_line_record *run_line(const struct run_file *file, uint64_t offset)
+/* What is known of the line that lies at `offset`; and its page's record. */
+static inline struct nv_line_record run_line(const struct run_file *file, uint64_t offset)
 {
-    return &file->lines[offset / NV_LINE_BYTES];
+    return nv_page_line(&file->pages[offset / NV_PAGE_BYTES], offset / NV_LINE_BYTES % NV_PAGE_LINES);
 }
+
+static inline struct nv_page_record *run_page(const struct run_file *file, uint64_t offset)
+{
+    return &file->pages[offset / NV_PAGE_BYTES].page;
+}
+
+/* As the supervisor does it: at most `version` of the line is in the durable image. */
+void run_commit(struct run_file *file, uint64_t offset, uint32_t version);
 
 #endif

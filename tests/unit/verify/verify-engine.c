@@ -53,10 +53,10 @@ static void flush_is_durable_on_return(void **state)
     memcpy(file->view + 100, "hello", 5);
     assert_int_equal(run_flush(&token, file->view + 100, 5, 0), STATUS_SUCCESS);
     assert_true(durable_is(100, "hello"));
-    assert_int_equal(run_line(file, 100)->committed, run_line(file, 100)->flushes);
+    assert_int_equal(run_line(file, 100).committed, run_line(file, 100).flushes);
     if (domain == NvrtlDomainPageCache) /* single lines have passed the flight */
-        assert_int_equal(run_line(file, 100)->hash, nv_line_hash(file->view + 64));
-    assert_true(run_line(file, 100)->flush_place != 0);
+        assert_int_equal(run_line(file, 100).hash, nv_line_hash(file->view + 64));
+    assert_true(run_line(file, 100).flush_place != 0);
 }
 
 static void flush_without_drain_is_in_flight(void **state)
@@ -65,13 +65,13 @@ static void flush_without_drain_is_in_flight(void **state)
     memcpy(file->view, "hello", 5);
     assert_int_equal(run_flush(&token, file->view, 5, NO_DRAIN), STATUS_SUCCESS);
     assert_false(durable_is(0, "hello"));
-    assert_int_equal(run_line(file, 0)->flushes - run_line(file, 0)->committed, NV_LINE_VERSION);
-    assert_int_equal(run_line(file, 0)->hash, nv_line_hash(file->view));
+    assert_int_equal(run_line(file, 0).flushes - run_line(file, 0).committed, 1);
+    assert_int_equal(run_line(file, 0).hash, nv_line_hash(file->view));
     memcpy(file->view, "later", 5);
     assert_int_equal(run_drain(&token), STATUS_SUCCESS);
     assert_true(durable_is(0, "hello"));
-    assert_int_equal(run_line(file, 0)->flushes, run_line(file, 0)->committed);
-    assert_int_not_equal(run_line(file, 0)->hash, nv_line_hash(file->view));
+    assert_int_equal(run_line(file, 0).flushes, run_line(file, 0).committed);
+    assert_int_not_equal(run_line(file, 0).hash, nv_line_hash(file->view));
 }
 
 static void flush_covers_whole_units_and_no_more(void **state)
@@ -140,12 +140,12 @@ static void flags_of_write(void **state)
         uint32_t flushes;
 
         fresh_file(state);
-        flushes = run_line(file, 64)->flushes;
-        run_line(file, 64)->write_place = 0;
+        flushes = run_line(file, 64).flushes;
+        file->pages[0].lines[1].write_place = 0;
         assert_int_equal(run_write(&token, file->view + 64, "hello", 5, c->flags), STATUS_SUCCESS);
         assert_memory_equal(file->view + 64, "hello", 5);
-        assert_int_not_equal(run_line(file, 64)->write_place, 0);
-        assert_int_equal(run_line(file, 64)->flushes - flushes, c->flushed * NV_LINE_VERSION);
+        assert_int_not_equal(run_line(file, 64).write_place, 0);
+        assert_int_equal(run_line(file, 64).flushes - flushes, c->flushed);
         assert_int_equal(durable_is(64, "hello"), c->durable_write);
         run_drain(&token);
         assert_int_equal(durable_is(64, "hello"), c->flushed);
@@ -159,10 +159,10 @@ static void flags_of_fill(void **state)
         uint32_t flushes;
 
         fresh_file(state);
-        flushes = run_line(file, 64)->flushes;
+        flushes = run_line(file, 64).flushes;
         assert_int_equal(token.engine->fill(&token, file->view + 64, 5, 'f', c->flags, NULL), STATUS_SUCCESS);
         assert_memory_equal(file->view + 64, "fffff", 5);
-        assert_int_equal(run_line(file, 64)->flushes - flushes, c->flushed * NV_LINE_VERSION);
+        assert_int_equal(run_line(file, 64).flushes - flushes, c->flushed);
         assert_int_equal(durable_is(64, "fffff"), c->durable_fill);
         run_drain(&token);
     }
@@ -330,7 +330,7 @@ static void drain_keeps_away_from_what_is_held(void **state)
         sched_yield();
     assert_false(durable_is(0, "older"));
     memcpy(file->durable, "newer", 5);
-    run_line(file, 0)->committed = run_line(file, 0)->flushes;
+    run_commit(file, 0, run_line(file, 0).flushes);
     file->header->held_to = 0;
     pthread_join(thread, NULL);
     assert_true(durable_is(0, "newer"));
@@ -341,10 +341,10 @@ static void flush_after_the_sync_read_is_drained(void **state)
     uint32_t read;
 
     (void)state;
-    read = run_line(file, 0)->flushes;
+    read = run_line(file, 0).flushes;
     memcpy(file->view, "later", 5);
     run_flush(&token, file->view, 5, NO_DRAIN);
-    run_line(file, 0)->committed = read;
+    run_commit(file, 0, read);
     run_drain(&token);
     assert_true(durable_is(0, "later"));
 }
@@ -352,22 +352,24 @@ static void flush_after_the_sync_read_is_drained(void **state)
 static void lock_of_a_dead_holder_is_broken(void **state)
 {
     (void)state;
-    run_line(file, 64)->committed |= NV_LINE_LOCKED;
+    run_page(file, 64)->lock |= NV_LOCKED;
     memcpy(file->view + 64, "alive", 5);
     assert_int_equal(run_flush(&token, file->view + 64, 5, 0), STATUS_SUCCESS);
     assert_true(durable_is(64, "alive"));
-    assert_int_equal(run_line(file, 64)->committed, run_line(file, 64)->flushes);
+    assert_int_equal(run_line(file, 64).committed, run_line(file, 64).flushes);
 }
 
-/* Everything that the view holds is durable, and no line is locked. */
+/* Everything that the view holds is durable, and no page is locked. */
 static void assert_all_durable(void)
 {
     assert_memory_equal(file->durable, file->view, FILE_BYTES);
     for (uint64_t at = 0; at < FILE_BYTES; at += NV_LINE_BYTES)
-        assert_int_equal(run_line(file, at)->committed, run_line(file, at)->flushes);
+        assert_int_equal(run_line(file, at).committed, run_line(file, at).flushes);
+    for (uint64_t at = 0; at < FILE_BYTES; at += NV_PAGE_BYTES)
+        assert_int_equal(run_page(file, at)->lock & NV_LOCKED, 0);
 }
 
-/* Many lines at once are locked, copied and unlocked in rows. */
+/* Whole pages, and parts of some. */
 static void long_flush_is_durable_on_return(void **state)
 {
     (void)state;
@@ -379,23 +381,29 @@ static void long_flush_is_durable_on_return(void **state)
     assert_all_durable();
 }
 
-static void versions_wrap_in_a_row(void **state)
+static void versions_wrap(void **state)
 {
     (void)state;
-    for (uint64_t at = 0; at < 4096; at += 3 * NV_LINE_BYTES)
-        run_line(file, at)->flushes = run_line(file, at)->committed = UINT32_MAX - 1;
+    for (size_t line = 0; line < NV_PAGE_LINES; line += 3)
+        file->pages[0].lines[line].flushes = file->pages[0].lines[line].committed =
+            UINT32_MAX - file->pages[0].page.passes;
     memset(file->view, 'w', FILE_BYTES);
     assert_int_equal(run_flush(&token, file->view, FILE_BYTES, 0), STATUS_SUCCESS);
     assert_all_durable();
-    assert_int_equal(run_line(file, 0)->flushes, 0);
+    assert_int_equal(run_line(file, 0).flushes, 0);
+    file->pages[0].page.lock = UINT32_MAX - 1;
+    memset(file->view, 'W', 100);
+    assert_int_equal(run_flush(&token, file->view, 100, 0), STATUS_SUCCESS);
+    assert_all_durable();
+    assert_int_not_equal(run_page(file, 0)->lock, 0);
 }
 
-/* He had several lines, and his patience is asked for once. */
-static void locks_of_a_dead_holder_in_a_row(void **state)
+/* He had several pages, and his patience is asked for once. */
+static void locks_of_a_dead_holder(void **state)
 {
     (void)state;
-    for (uint64_t line = 5; line < 60; line += 3)
-        run_line(file, line * NV_LINE_BYTES)->committed |= NV_LINE_LOCKED;
+    for (uint64_t page = 3; page < FILE_BYTES / NV_PAGE_BYTES; page += 3)
+        run_page(file, page * NV_PAGE_BYTES)->lock |= NV_LOCKED;
     memset(file->view, 'd', FILE_BYTES);
     assert_int_equal(run_flush(&token, file->view, FILE_BYTES, 0), STATUS_SUCCESS);
     assert_all_durable();
@@ -411,14 +419,14 @@ static void *flush_all(void *unused)
 /* Until the other thread has come to a line, and can go no further. */
 static void await_flush_of(uint64_t offset)
 {
-    while (run_line(file, offset)->flushes == 0)
+    while (run_line(file, offset).flushes == 0)
         sched_yield();
     for (int i = 0; i < 1000; i++)
         sched_yield();
 }
 
 /* The supervisor waits for the locks in its range, so nobody waits for it who has some. */
-static void held_line_unlocks_its_row(void **state)
+static void held_line_unlocks_its_page(void **state)
 {
     const uint64_t held = 40 * NV_LINE_BYTES;
     pthread_t thread;
@@ -429,8 +437,8 @@ static void held_line_unlocks_its_row(void **state)
     file->header->held_to = held + NV_LINE_BYTES;
     assert_int_equal(pthread_create(&thread, NULL, flush_all, NULL), 0);
     await_flush_of(held);
-    for (uint64_t at = 0; at < FILE_BYTES; at += NV_LINE_BYTES)
-        assert_true(at == held || (run_line(file, at)->committed & NV_LINE_LOCKED) == 0);
+    for (uint64_t at = 0; at < FILE_BYTES; at += NV_PAGE_BYTES)
+        assert_true((run_page(file, at)->lock & NV_LOCKED) == 0 || at == 0);
     assert_int_equal(file->durable[held], 0);
     file->header->held_from = file->header->held_to = 0;
     pthread_join(thread, NULL);
@@ -438,7 +446,7 @@ static void held_line_unlocks_its_row(void **state)
 }
 
 /* Meanwhile the file is emptied, synced, and made as long as before. */
-static void held_row_is_cut(void **state)
+static void held_page_is_cut(void **state)
 {
     pthread_t thread;
 
@@ -454,21 +462,18 @@ static void held_row_is_cut(void **state)
     assert_all_durable();
 }
 
-static void locked_line_is_waited_for(void **state)
+static void locked_page_is_waited_for(void **state)
 {
-    const uint64_t locked = 40 * NV_LINE_BYTES;
+    const uint64_t locked = 5 * NV_PAGE_BYTES;
     pthread_t thread;
 
     (void)state;
     memset(file->view, 'l', FILE_BYTES);
-    run_line(file, locked)->committed |= NV_LINE_LOCKED;
+    run_page(file, locked)->lock |= NV_LOCKED;
     assert_int_equal(pthread_create(&thread, NULL, flush_all, NULL), 0);
-    while (file->durable[0] == 0)
-        sched_yield();
-    for (int i = 0; i < 100; i++)
-        sched_yield();
+    await_flush_of(0);
     assert_int_equal(file->durable[locked], 0);
-    atomic_fetch_and(&run_line(file, locked)->committed, ~NV_LINE_LOCKED);
+    nv_page_unlock(run_page(file, locked));
     pthread_join(thread, NULL);
     assert_all_durable();
 }
@@ -484,7 +489,7 @@ static void *flush_often(void *unused)
     return NULL;
 }
 
-static void rows_of_several_threads(void **state)
+static void pages_of_several_threads(void **state)
 {
     pthread_t threads[3];
 
@@ -494,6 +499,110 @@ static void rows_of_several_threads(void **state)
     for (int i = 0; i < 3; i++)
         pthread_join(threads[i], NULL);
     run_flush(&token, file->view, FILE_BYTES, 0);
+    assert_all_durable();
+}
+
+/* A page that was made durable whole has one record, until a line goes its own way. In the page cache none does. */
+static void line_of_a_whole_page_goes_its_own_way(void **state)
+{
+    struct nv_line_record before, after, neighbour;
+
+    (void)state;
+    if (domain == NvrtlDomainPageCache)
+        return;
+    memset(file->view, 'p', NV_PAGE_BYTES);
+    run_flush(&token, file->view, NV_PAGE_BYTES, 0);
+    before = run_line(file, 320);
+    memset(file->view + 320, 'q', 64);
+    run_flush(&token, file->view + 320, 64, NO_DRAIN);
+    after = run_line(file, 320);
+    neighbour = run_line(file, 384);
+    assert_int_equal(after.flushes - before.flushes, 1);
+    assert_int_equal(after.committed, before.committed);
+    assert_int_not_equal(after.flush_place, before.flush_place);
+    assert_int_equal(neighbour.flush_place, before.flush_place);
+    assert_int_equal(neighbour.flushes, neighbour.committed);
+    run_drain(&token);
+    assert_memory_equal(file->durable, file->view, NV_PAGE_BYTES);
+    run_flush(&token, file->view, NV_PAGE_BYTES, 0);
+    assert_int_not_equal(run_line(file, 320).flush_place, after.flush_place);
+    assert_all_durable();
+    neighbour = run_line(file, 384);
+    run_flush(&token, file->view + 320, 64, 0);
+    assert_int_not_equal(run_line(file, 320).flush_place, neighbour.flush_place);
+    assert_int_equal(run_line(file, 384).flush_place, neighbour.flush_place);
+}
+
+static void older_flight_yields_to_a_whole_page(void **state)
+{
+    pthread_t thread;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        memcpy(file->view + 4096, "older", 5);
+        run_flush(&token, file->view + 4096, 5, NO_DRAIN);
+    }
+    memcpy(file->view + 4096, "newer", 5);
+    pthread_create(&thread, NULL, flush_all, NULL);
+    pthread_join(thread, NULL);
+    run_drain(&token);
+    assert_true(durable_is(4096, "newer"));
+    memcpy(file->view + 4096, "later", 5);
+    run_flush(&token, file->view + 4096, 5, 0);
+    assert_true(durable_is(4096, "later"));
+    assert_all_durable();
+}
+
+static void places_of_writes_to_whole_pages(void **state)
+{
+    static char content[2 * NV_PAGE_BYTES + 64];
+    struct nv_line_record line, neighbour;
+
+    (void)state;
+    memset(content, 'c', sizeof content);
+    run_write(&token, file->view + 4096, content, sizeof content, WRITE_NV_MEMORY_FLAG_PERSIST);
+    assert_all_durable();
+    neighbour = run_line(file, 4096);
+    assert_int_not_equal(neighbour.write_place, 0);
+    assert_int_equal(run_line(file, 3 * 4096).write_place, neighbour.write_place);
+    run_write(&token, file->view + 4096 + 64, content + 1, 7, 0);
+    line = run_line(file, 4096 + 64);
+    assert_int_not_equal(line.write_place, neighbour.write_place);
+    assert_int_equal(line.flush_place, neighbour.flush_place);
+    assert_int_equal(run_line(file, 4096).write_place, neighbour.write_place);
+    token.engine->fill(&token, file->view + 4096, NV_PAGE_BYTES, 'f', 0, NULL);
+    assert_int_equal(run_line(file, 4096 + 64).write_place, run_line(file, 4096).write_place);
+}
+
+static void *write_often(void *letter)
+{
+    char content[NV_PAGE_BYTES];
+
+    memset(content, *(char *)letter, sizeof content);
+    for (int i = 0; i < 3000; i++) {
+        char *page = file->view + i % 5 * (int)NV_PAGE_BYTES;
+
+        run_write(&token, page, content, NV_PAGE_BYTES, WRITE_NV_MEMORY_FLAG_PERSIST);
+        run_write(&token, page + i % 60 * 64, content, 64, WRITE_NV_MEMORY_FLAG_PERSIST);
+        run_flush(&token, page + i % 50 * 64, 640, NO_DRAIN);
+        run_drain(&token);
+    }
+    return letter;
+}
+
+/* Whoever comes last: both images are the same. (In the page cache, nothing keeps these writes apart.) */
+static void writes_of_several_threads(void **state)
+{
+    char letters[] = "xyz";
+    pthread_t threads[3];
+
+    (void)state;
+    if (domain == NvrtlDomainPageCache)
+        return;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, write_often, &letters[i]), 0);
+    for (int i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
     assert_all_durable();
 }
 
@@ -567,7 +676,7 @@ static void memory_needs_nothing(void **state)
     assert_int_equal(run_drain(&region), STATUS_SUCCESS);
     assert_memory_equal(other->view + 64, "hello", 5);
     assert_int_equal(other->durable[64], 0);
-    assert_int_equal(run_line(other, 64)->flushes, 0);
+    assert_int_equal(run_line(other, 64).flushes, 0);
 }
 
 static void volatile_is_bound_plain(void **state)
@@ -603,12 +712,16 @@ static const struct CMUnitTest flight_tests[] = {
     cmocka_unit_test_setup(flush_after_the_sync_read_is_drained, fresh_file),
     cmocka_unit_test_setup(lock_of_a_dead_holder_is_broken, fresh_file),
     cmocka_unit_test_setup(long_flush_is_durable_on_return, fresh_file),
-    cmocka_unit_test_setup(versions_wrap_in_a_row, fresh_file),
-    cmocka_unit_test_setup(locks_of_a_dead_holder_in_a_row, fresh_file),
-    cmocka_unit_test_setup(held_line_unlocks_its_row, fresh_file),
-    cmocka_unit_test_setup(held_row_is_cut, fresh_file),
-    cmocka_unit_test_setup(locked_line_is_waited_for, fresh_file),
-    cmocka_unit_test_setup(rows_of_several_threads, fresh_file),
+    cmocka_unit_test_setup(versions_wrap, fresh_file),
+    cmocka_unit_test_setup(line_of_a_whole_page_goes_its_own_way, fresh_file),
+    cmocka_unit_test_setup(older_flight_yields_to_a_whole_page, fresh_file),
+    cmocka_unit_test_setup(places_of_writes_to_whole_pages, fresh_file),
+    cmocka_unit_test_setup(writes_of_several_threads, fresh_file),
+    cmocka_unit_test_setup(locks_of_a_dead_holder, fresh_file),
+    cmocka_unit_test_setup(held_line_unlocks_its_page, fresh_file),
+    cmocka_unit_test_setup(held_page_is_cut, fresh_file),
+    cmocka_unit_test_setup(locked_page_is_waited_for, fresh_file),
+    cmocka_unit_test_setup(pages_of_several_threads, fresh_file),
     cmocka_unit_test_setup(cut_file_is_asked_for_again, fresh_file),
     cmocka_unit_test(descriptors_are_left_as_they_were),
     cmocka_unit_test(silent_supervisor_fails_the_token),

@@ -20,7 +20,7 @@ static const void *returns_to, *caller_returns_to;
 
 static unsigned last_place(void)
 {
-    return run_line(file, 0)->flush_place;
+    return run_line(file, 0).flush_place;
 }
 
 /* As a function of the interface: where it returns to is the place. */
