@@ -58,7 +58,7 @@ struct nv_line_record {
  * neither set (verify/page.h).
  */
 struct nv_page_record {
-    _Atomic uint32_t lock;        /* it counts, too: each time it is locked its word is another, and none is 0 */
+    _Atomic uint32_t lock;    /* it counts, too: each time it is locked its word is another, and none is 0 */
     _Atomic uint32_t passes;  /* to be added to every line's `flushes` and `committed` */
     _Atomic uint64_t whole;   /* lines whose last flush is committed, and was at `flush_place` */
     _Atomic uint64_t written; /* lines whose last write was at `write_place` */
