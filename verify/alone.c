@@ -228,7 +228,7 @@ NTSTATUS nv_alone_map(uint64_t device, uint64_t inode, uint32_t *id, struct nv_f
     (*map)->bytes = file->bytes;
     (*map)->durable = file->durable;
     (*map)->header = file->header;
-    (*map)->lines = file->lines;
+    (*map)->pages = file->pages;
     *id = file->id;
     return STATUS_SUCCESS;
 }

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #define PAGE_BYTES ((uint64_t)4096)
-#define LINE_BYTES ((uint64_t)64)
 #define ROOM_MIN ((uint64_t)1 << 30) /* a file may grow as far, or to twice its length */
 
 static const struct nv_runtime *runtime;
@@ -103,13 +102,13 @@ static bool is_of(const struct nv_alone_file *file, const struct nv_segment *seg
 /* Records are shared with forked children, as the durable image is. */
 static bool map_lines(struct nv_alone_file *file)
 {
-    uint64_t bytes = NV_LINES_HEADER_BYTES + file->bytes / LINE_BYTES * sizeof(struct nv_line_record);
+    uint64_t bytes = NV_LINES_HEADER_BYTES + file->bytes / PAGE_BYTES * sizeof(struct nv_page_records);
     char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     if (memory == MAP_FAILED)
         return false;
     file->header = (struct nv_lines_header *)(void *)memory;
-    file->lines = (struct nv_line_record *)(void *)(memory + NV_LINES_HEADER_BYTES);
+    file->pages = (struct nv_page_records *)(void *)(memory + NV_LINES_HEADER_BYTES);
     return true;
 }
 

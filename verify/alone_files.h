@@ -18,10 +18,10 @@ struct nv_alone_file {
     ino_t found_inode;
     uint32_t id;
     char *path;
-    uint64_t bytes; /* of the file that `durable` and `lines` are for: more than it has */
+    uint64_t bytes; /* of the file that `durable` and `pages` are for: more than it has */
     char *durable;
-    struct nv_lines_header *header; /* in front of `lines` */
-    struct nv_line_record *lines;
+    struct nv_lines_header *header; /* in front of `pages` */
+    struct nv_page_records *pages;
 };
 
 void nv_alone_files_open(const struct nv_runtime *runtime);

@@ -8,7 +8,7 @@
 #include "src/os/os.h"
 #include "verify/alone_calls.h"
 #include "verify/alone_views.h"
-#include "verify/flight.h"
+#include "verify/pass.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -35,7 +35,7 @@ static void make_durable(const struct nv_alone_view *view, const char *start, co
         return;
     map = nv_file_reach(file, offset + length);
     if (map != NULL)
-        nv_flight_pass(map, offset, start, length, 0);
+        (void)nv_pass(map, offset, start, (length + NV_LINE_BYTES - 1) / NV_LINE_BYTES * NV_LINE_BYTES, 0);
     bytes_made_durable += length;
 }
 

@@ -13,6 +13,7 @@
  */
 #include "verify/alone_views.h"
 #include "verify/apart.h"
+#include "verify/page.h"
 #include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -107,22 +108,19 @@ bool nv_alone_views_add(struct nv_alone_file *file, const struct nv_segment *seg
 struct ending {
     const struct nv_alone_view *view;
     struct nv_alone_pages *pages;
-    bool patient; /* wait for lines that are being committed */
+    bool patient; /* wait for pages that are being committed */
     bool locked;  /* one was: nothing was done */
     bool done;
 };
 
-static struct nv_line_record *records_of(const struct nv_alone_view *view, size_t page)
+static struct nv_page_records *records_of(const struct nv_alone_view *view, size_t page)
 {
-    return &view->file->lines[(view->offset + page * PAGE_BYTES) / LINE_BYTES];
+    return &view->file->pages[view->offset / PAGE_BYTES + page];
 }
 
-static bool is_locked(const struct nv_line_record *records)
+static bool is_locked(const struct nv_page_records *records)
 {
-    for (size_t i = 0; i < PAGE_LINES; i++)
-        if ((atomic_load(&records[i].committed) & NV_LINE_LOCKED) != 0)
-            return true;
-    return false;
+    return (atomic_load(&records->page.lock) & NV_LOCKED) != 0;
 }
 
 /* Call `act` for each page that is the view's own, by number. False: one said so, or it cannot be known which. */
@@ -154,10 +152,11 @@ static bool find_lock(struct ending *ending, size_t page)
 }
 
 /* What was in flight is older than what stands there now. */
-static void settle(struct nv_line_record *records)
+static void settle(struct nv_page_records *records)
 {
+    nv_page_own(records, NV_PAGE_ALL);
     for (size_t i = 0; i < PAGE_LINES; i++)
-        atomic_store(&records[i].committed, atomic_load(&records[i].flushes));
+        atomic_store(&records->lines[i].committed, atomic_load(&records->lines[i].flushes));
 }
 
 static bool bring_page(struct ending *ending, size_t page)
@@ -165,7 +164,7 @@ static bool bring_page(struct ending *ending, size_t page)
     const struct nv_alone_view *view = ending->view;
     const char *from = view->start + page * PAGE_BYTES;
     char *to = view->file->durable + view->offset + page * PAGE_BYTES;
-    struct nv_line_record *records = records_of(view, page);
+    struct nv_page_records *records = records_of(view, page);
 
     if (memcmp(from, to, PAGE_BYTES) != 0) {
         struct nv_alone_page *kept = &ending->pages->pages[ending->pages->count++];
@@ -173,7 +172,8 @@ static bool bring_page(struct ending *ending, size_t page)
         kept->offset = view->offset + page * PAGE_BYTES;
         memcpy(kept->view, from, PAGE_BYTES);
         memcpy(kept->durable, to, PAGE_BYTES);
-        memcpy((void *)kept->records, (const void *)records, sizeof kept->records);
+        for (size_t i = 0; i < PAGE_LINES; i++)
+            kept->records[i] = nv_page_line(records, i);
         for (size_t at = 0; at < PAGE_BYTES; at += LINE_BYTES)
             if (memcmp(from + at, to + at, LINE_BYTES) != 0)
                 memcpy(to + at, from + at, LINE_BYTES);
