@@ -4,12 +4,15 @@
  * the program.
  */
 #include "supervise/filter.h"
+#include "supervise/observer.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/fs.h>
 #include <seccomp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -107,6 +110,50 @@ static int add_rules(scmp_filter_ctx filter, const struct nv_filter_options *opt
     return status;
 }
 
+/* Of calls that are many, those alone that may change a file or, by a mapping, let it be changed. */
+static const struct rule stops[] = {
+    {"open", 1, O_CREAT, O_CREAT},
+    {"open", 1, O_TRUNC, O_TRUNC},
+    {"open", 1, O_TMPFILE & ~O_DIRECTORY, O_TMPFILE & ~O_DIRECTORY},
+    {"openat", 2, O_CREAT, O_CREAT},
+    {"openat", 2, O_TRUNC, O_TRUNC},
+    {"openat", 2, O_TMPFILE & ~O_DIRECTORY, O_TMPFILE & ~O_DIRECTORY},
+    {"mmap", 3, MAP_SHARED | MAP_ANONYMOUS, MAP_SHARED},
+    {"mprotect", 2, PROT_WRITE, PROT_WRITE},
+    {"ioctl", 1, UINT32_MAX, FICLONE},
+    {"ioctl", 1, UINT32_MAX, FICLONERANGE},
+};
+
+static int add_stop(scmp_filter_ctx filter, const char *name)
+{
+    int number = seccomp_syscall_resolve_name(name), status = 0;
+    bool always = true;
+
+    if (number < 0) /* this architecture has it not */
+        return 0;
+    for (size_t i = 0; i < sizeof stops / sizeof *stops && !status; i++) {
+        struct scmp_arg_cmp compare =
+            SCMP_CMP((unsigned)stops[i].argument, SCMP_CMP_MASKED_EQ, stops[i].mask, stops[i].value);
+
+        if (strcmp(stops[i].name, name))
+            continue;
+        always = false;
+        status = seccomp_rule_add_array(filter, SCMP_ACT_TRACE(0), number, 1, &compare);
+    }
+    return always ? seccomp_rule_add_array(filter, SCMP_ACT_TRACE(0), number, 0, NULL) : status;
+}
+
+static int add_stops(scmp_filter_ctx filter, const struct nv_filter_options *options)
+{
+    int status = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ALLOW);
+    const char *name;
+
+    (void)options;
+    for (size_t i = 0; !status && (name = nv_observe_call_name(i)); i++)
+        status = add_stop(filter, name);
+    return status;
+}
+
 static int read_back(int memory, struct nv_filter *filter)
 {
     struct stat status;
@@ -124,7 +171,9 @@ static int read_back(int memory, struct nv_filter *filter)
     return 0;
 }
 
-int nv_filter_build(const struct nv_filter_options *options, struct nv_filter *filter)
+typedef int rule_adder(scmp_filter_ctx filter, const struct nv_filter_options *options);
+
+static int build(rule_adder *add, const struct nv_filter_options *options, struct nv_filter *filter)
 {
     scmp_filter_ctx building = seccomp_init(SCMP_ACT_ALLOW);
     int memory = memfd_create("nvrtl-filter", MFD_CLOEXEC), status;
@@ -133,7 +182,7 @@ int nv_filter_build(const struct nv_filter_options *options, struct nv_filter *f
     if (!building || memory < 0)
         status = -ENOMEM;
     else
-        status = add_rules(building, options);
+        status = add(building, options);
     if (!status)
         status = seccomp_export_bpf(building, memory);
     if (!status)
@@ -143,6 +192,16 @@ int nv_filter_build(const struct nv_filter_options *options, struct nv_filter *f
     if (memory >= 0)
         close(memory);
     return status;
+}
+
+int nv_filter_build(const struct nv_filter_options *options, struct nv_filter *filter)
+{
+    return build(add_rules, options, filter);
+}
+
+int nv_filter_build_stops(struct nv_filter *filter)
+{
+    return build(add_stops, NULL, filter);
 }
 
 static int load(const struct sock_fprog *program, unsigned long flags)
@@ -161,4 +220,14 @@ int nv_filter_install(const struct nv_filter *filter)
     if (listener < 0 && errno == EINVAL) /* a kernel before 5.19 */
         listener = load(&program, SECCOMP_FILTER_FLAG_NEW_LISTENER);
     return listener < 0 ? -errno : listener;
+}
+
+int nv_filter_install_stops(const struct nv_filter *filter)
+{
+    struct sock_fprog program = {filter->count, filter->instructions};
+    int status = load(&program, 0);
+
+    if (status < 0 && errno == EACCES && !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        status = load(&program, 0);
+    return status < 0 ? -errno : 0;
 }

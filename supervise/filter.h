@@ -19,7 +19,11 @@ struct nv_filter {
     unsigned short count;
 };
 int nv_filter_build(const struct nv_filter_options *options, struct nv_filter *filter);
+/* A filter by which the calls that change files stop for ptrace, in a recorded run. */
+int nv_filter_build_stops(struct nv_filter *filter);
 /* In the child: install it. The listener's descriptor, or a negative errno. */
 int nv_filter_install(const struct nv_filter *filter);
+/* The same, of one that stops calls, before the other; a notified call does not stop. 0 or a negative errno. */
+int nv_filter_install_stops(const struct nv_filter *filter);
 
 #endif

@@ -17,6 +17,7 @@
 #define NV_BLOCK_BYTES ((uint64_t)4096) /* what a system call makes durable is compared and copied by blocks */
 
 struct nv_object;
+struct nv_observer;
 struct nv_record;
 
 /* One folder at stake. */
@@ -88,7 +89,9 @@ struct nv_object {
     int lines_fd;
     struct nv_page_records *pages; /* NULL: no verifier knows the file */
     uint64_t lines_bytes;
-    int shadow_fd; /* of a recorded run: shadow.h */
+    uint32_t trace_number; /* of a recorded run: the object in its trace; 0: not told of */
+    uint64_t trace_bytes;  /* the size that was told */
+    int shadow_fd;         /* shadow.h */
     struct nv_shadow shadow;
 };
 
@@ -120,7 +123,8 @@ struct nv_image {
     void *buffers;         /* two of NV_CHUNK_BYTES, for comparing */
     bool blind;            /* some file was made durable unseen, and there is no telling which: nothing is judged */
 
-    struct nv_record *record; /* of syncs (record.h); NULL: nobody asked for it */
+    struct nv_record *record;     /* of syncs (record.h); NULL: nobody asked for it */
+    struct nv_observer *observer; /* of a recorded run (observer.h); else NULL */
     uint64_t bytes_made_durable, syncs, tokens;
     struct nv_ledger *ledger;
     struct nv_object **verifier_files; /* [id - 1] */

@@ -5,6 +5,7 @@
  * interrupted by the program's signals, as an fsync in the kernel is not.
  */
 #include "supervise/record.h"
+#include "supervise/turns.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -185,7 +186,9 @@ bool nv_notify_serve(struct nv_supervisor *supervisor)
     if (call.data.nr >= 0 && call.data.nr < NUMBERS)
         by = served[call.data.arch == AUDIT_ARCH_I386][call.data.nr];
     nv_record_caller(supervisor, (pid_t)call.pid, by.name);
+    nv_turns_notified(supervisor->turns, (pid_t)call.pid);
     if (by.handler)
         by.handler(supervisor, &call, &answer);
+    nv_turns_answering(supervisor->turns, &call, !answer.answered);
     return answer_call(supervisor, &call, &answer);
 }

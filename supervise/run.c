@@ -2,9 +2,11 @@
 /* A verified run, from its namespaces to its end. `nvrtl check` calls nv_run, in a process that does nothing else. */
 #include "supervise/run.h"
 #include "supervise/guardian.h"
+#include "supervise/observer.h"
 #include "supervise/record.h"
 #include "supervise/signals.h"
 #include "supervise/spawn.h"
+#include "supervise/turns.h"
 #include "supervise/view.h"
 
 #include <errno.h>
@@ -27,7 +29,7 @@ struct run {
     struct nv_supervisor supervisor;
     struct nv_view_context view;
     struct nv_guardian guardian; /* while the view is made, of the scratch folder; then of the program too */
-    struct nv_filter filter;
+    struct nv_filter filter, stops;
     struct nv_spawn spawn;
     char working_folder[PATH_MAX];
     struct nv_signals signals;
@@ -167,6 +169,9 @@ static int prepare_filter(struct run *run)
     if (nv_filter_build(&options, &run->filter) || nv_notify_prepare())
         return fail(run, "build the system call filter", EINVAL);
     run->spawn.filter = &run->filter;
+    if (supervisor->options->trace && nv_filter_build_stops(&run->stops))
+        return fail(run, "build the system call filter", EINVAL);
+    run->spawn.stops = supervisor->options->trace ? &run->stops : NULL;
     return 0;
 }
 
@@ -217,6 +222,26 @@ static int prepare_view(struct run *run)
     return chdir(run->working_folder) ? fail(run, "enter the view", errno) : 0;
 }
 
+/* An overlay may take some files for others. */
+static int prepare_trace(struct run *run)
+{
+    struct nv_supervisor *supervisor = &run->supervisor;
+    int status;
+
+    if (supervisor->options->trace && run->view.overlay) {
+        snprintf(run->error, run->error_bytes, "a run with --view=overlay cannot be recorded");
+        return 125;
+    }
+    status = nv_observe_open(supervisor);
+    if (!status)
+        status = nv_turns_open(supervisor);
+    if (!status)
+        return 0;
+    snprintf(run->error, run->error_bytes, "cannot record the run in %s: %s", supervisor->options->trace,
+             strerror(-status));
+    return 125;
+}
+
 static int prepare(struct run *run)
 {
     struct nv_supervisor *supervisor = &run->supervisor;
@@ -228,6 +253,7 @@ static int prepare(struct run *run)
         status = fail(run, "serve verifiers", -status);
     if (!status && (status = nv_record_open(supervisor)))
         status = fail(run, "record the run", -status);
+    return status ? status : prepare_trace(run);
     return status;
 }
 
@@ -264,11 +290,22 @@ static void explain_wait(struct run *run)
                 count > 1 ? "them" : "it");
 }
 
+/* In a recorded run the guardian hears of the program's end when it has been taken note of here. */
+static void await_stops(struct run *run)
+{
+    struct pollfd line = {run->guardian.line, POLLIN, 0};
+
+    while (run->supervisor.turns && !poll(&line, 1, nv_turns_patience_ms(run->supervisor.turns)))
+        nv_turns_serve(run->supervisor.turns);
+}
+
 /* Without its guardian nothing holds the program: that is the end of it, too. */
 static void await_program(struct run *run)
 {
     struct nv_supervisor *supervisor = &run->supervisor;
 
+    if (!supervisor->ended)
+        await_stops(run);
     if (!supervisor->ended && !nv_guardian_await(&run->guardian, &supervisor->status))
         supervisor->status = SIGKILL;
     supervisor->ended = true;
@@ -291,23 +328,42 @@ static bool serve_one(struct run *run, bool (*serve)(struct nv_supervisor *super
     return served;
 }
 
+/* How long the loop may sleep. */
+static int patience_ms(const struct run *run)
+{
+    if (run->supervisor.turns)
+        return nv_turns_patience_ms(run->supervisor.turns);
+    return run->supervisor.ended && !run->explained ? PATIENCE_MS : -1;
+}
+
+/* In a recorded run: stops, and what was recorded. */
+static void serve_recording(struct nv_supervisor *supervisor)
+{
+    if (!supervisor->turns)
+        return;
+    nv_turns_serve(supervisor->turns);
+    nv_observe_drain(supervisor->observer);
+}
+
 /* Until the last process of the program is gone, or the power is: 0; or a negative errno. */
 static int serve(struct run *run)
 {
     struct nv_supervisor *supervisor = &run->supervisor;
 
     for (;;) {
-        struct pollfd wait[] = {{supervisor->calls, POLLIN, 0},
+        bool busy = nv_turns_is_busy(supervisor->turns);
+        struct pollfd wait[] = {{busy ? -1 : supervisor->calls, POLLIN, 0},
                                 {supervisor->server, POLLIN, 0},
                                 {run->signals.descriptor, POLLIN, 0},
                                 {supervisor->ended ? -1 : run->guardian.line, POLLIN, 0}};
 
-        int ready = poll(wait, 4, supervisor->ended && !run->explained ? PATIENCE_MS : -1);
+        int ready = poll(wait, 4, patience_ms(run));
 
         if (ready < 0 && errno != EINTR)
             return -errno;
         take_signals(run);
-        if (!ready)
+        serve_recording(supervisor);
+        if (!ready && !run->explained)
             explain_wait(run);
         if (ready <= 0)
             continue;
@@ -317,7 +373,7 @@ static int serve(struct run *run)
             return 0;
         if ((wait[1].revents & POLLIN) && !serve_one(run, nv_server_serve))
             return -errno;
-        if ((wait[0].revents & POLLIN) && !serve_one(run, nv_notify_serve))
+        if ((wait[0].revents & POLLIN) && !nv_turns_is_busy(supervisor->turns) && !serve_one(run, nv_notify_serve))
             return -errno;
         if ((wait[0].revents & (POLLHUP | POLLERR)) && !(wait[0].revents & POLLIN))
             return 0;
@@ -410,6 +466,11 @@ static int end(struct run *run)
     }
     if (!judged)
         judged = nv_record_timeline(supervisor);
+    if (supervisor->observer && (finished = nv_observe_end(supervisor->observer))) {
+        snprintf(run->error, run->error_bytes, "cannot record the run in %s: %s", supervisor->options->trace,
+                 strerror(-finished));
+        return 125;
+    }
     if (judged || name_report(run))
         return fail(run, "judge what differs", judged ? -judged : ENOMEM);
     return 0;
@@ -477,11 +538,14 @@ static void clean(struct run *run)
     nv_view_remove_scratch(&run->view);
     nv_guardian_dismiss(&run->guardian);
     umask(run->spawn.inherited.creation_mask);
+    nv_turns_close(&run->supervisor);
+    nv_observe_close(&run->supervisor);
     nv_server_close(&run->supervisor);
     nv_record_close(&run->supervisor);
     nv_image_free(image);
     nv_view_context_free(&run->view);
     free(run->filter.instructions);
+    free(run->stops.instructions);
     if (run->supervisor.listener >= 0)
         close(run->supervisor.listener);
     if (run->signals.descriptor >= 0)
@@ -505,7 +569,7 @@ static struct run *new_run(const struct nv_run_options *options, struct nv_repor
     run->error = error;
     run->error_bytes = error_bytes;
     run->signals.descriptor = -1;
-    run->explained = !isatty(STDERR_FILENO);
+    run->explained = !isatty(STDERR_FILENO) || options->trace;
     run->spawn.inherited.creation_mask = umask(0); /* files get the modes that the program gave them */
     run->supervisor = (struct nv_supervisor){.options = options,
                                              .report = *report,

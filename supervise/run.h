@@ -21,12 +21,13 @@ struct nv_run_options {
     NVRTL_DOMAIN domain; /* that tokens simulate */
     enum nv_file_system_model model;
     enum nv_view_kind view;
-    uint64_t fail_sync;                         /* the sync that is to fail, from 1; 0: none */
-    bool performance;                           /* tell of flushes and drains in vain */
-    bool record;                                /* the report has maps and a timeline, too */
-    const char *trace;                          /* the file that keeps all events of the run (trace/); NULL: none */
-    const char *scratch;                        /* NULL: memory */
-    const char *verifier_path;                  /* folder of libnvrtl-verifier.so */
+    uint64_t fail_sync;        /* the sync that is to fail, from 1; 0: none */
+    bool performance;          /* tell of flushes and drains in vain */
+    bool record;               /* the report has maps and a timeline, too */
+    const char *trace;         /* the file that keeps all events of the run (trace/); NULL: none */
+    int ack_descriptor;        /* of a recorded run: lines that the program writes there are promises; -1: none */
+    const char *scratch;       /* NULL: memory */
+    const char *verifier_path; /* folder of libnvrtl-verifier.so */
     const struct nv_suppressions *suppressions; /* whose parts of files are not judged; NULL: none */
     const char *drop_in_path; /* of the libraries that stand in for others (compat/), as LD_LIBRARY_PATH; NULL: none */
     const char *traps_path;   /* of libnvrtl-traps.so, which sees flush instructions in binaries; NULL: none */

@@ -195,7 +195,7 @@ static void serve_shadow(struct nv_supervisor *supervisor, int connection, const
         view = nv_object_view(image, object);
     if (view >= 0)
         reply = (struct nv_verifier_reply){
-            .status = STATUS_SUCCESS, .file = object->verifier_file, .object = object->verifier_file};
+            .status = STATUS_SUCCESS, .file = object->verifier_file, .object = object->trace_number};
     send_reply(connection, reply, view >= 0 ? (int[]){view, object->shadow_fd} : NULL, view >= 0 ? 2 : 0);
 }
 

@@ -25,17 +25,17 @@ static int copy_range(const struct nv_object *object, int from, off_t at, off_t 
 }
 
 /* What was there before anything was told. */
-static int fill(const struct nv_object *object, int durable)
+static int fill(const struct nv_object *object, int from)
 {
     void *buffer = malloc(NV_CHUNK_BYTES);
     off_t hole = 0, data;
     int status = buffer ? 0 : -ENOMEM;
 
-    while (!status && (data = lseek(durable, hole, SEEK_DATA)) >= 0) {
-        hole = lseek(durable, data, SEEK_HOLE);
+    while (!status && (data = lseek(from, hole, SEEK_DATA)) >= 0) {
+        hole = lseek(from, data, SEEK_HOLE);
         if (hole < 0)
             break;
-        status = copy_range(object, durable, data, hole, buffer);
+        status = copy_range(object, from, data, hole, buffer);
     }
     free(buffer);
     return status;
@@ -64,6 +64,13 @@ int nv_shadow_provide(struct nv_image *image, struct nv_object *object, uint64_t
         return 0;
     status = extend(object, end);
     return !status && first && durable >= 0 ? fill(object, durable) : status;
+}
+
+int nv_shadow_begin(struct nv_object *object, int view, uint64_t end)
+{
+    int status = object->shadow_fd < 0 ? extend(object, end) : 0;
+
+    return status ? status : fill(object, view);
 }
 
 void nv_shadow_forget(struct nv_object *object)

@@ -5,6 +5,7 @@
  */
 #include "supervise/spawn.h"
 #include "supervise/tracer.h"
+#include "supervise/turns.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,7 @@
 #include <unistd.h>
 
 /* What the child could not do. */
-enum step { STEP_STARTED, STEP_FILTER, STEP_EXECUTE };
+enum step { STEP_STARTED, STEP_FILTER, STEP_TRACE, STEP_EXECUTE };
 
 struct word {
     enum step step;
@@ -80,7 +81,7 @@ static void await_tracer(const struct nv_supervisor *supervisor, int line)
 {
     char byte;
 
-    if (supervisor->options->tracer)
+    if (supervisor->options->tracer || supervisor->turns)
         (void)!recv(line, &byte, 1, 0);
 }
 
@@ -113,7 +114,9 @@ static void become_program(const struct nv_supervisor *supervisor, const struct 
         tell(line, STEP_EXECUTE, errno, -1);
         _exit(125);
     }
-    listener = nv_filter_install(spawn->filter);
+    listener = spawn->stops ? nv_filter_install_stops(spawn->stops) : 0;
+    if (!listener)
+        listener = nv_filter_install(spawn->filter);
     if (listener < 0) {
         tell(line, STEP_FILTER, -listener, -1);
         _exit(125);
@@ -148,6 +151,10 @@ static int refused(const struct word *word, const char *program, char *error, si
         snprintf(error, error_bytes, "cannot run %s: %s", program, strerror(word->number));
         return word->number == ENOENT || word->number == ENOTDIR ? 127 : 126;
     }
+    if (word->step == STEP_TRACE) {
+        snprintf(error, error_bytes, "cannot record the program's calls (ptrace): %s", strerror(word->number));
+        return 125;
+    }
     if (word->number == EBUSY)
         hint = "another supervisor already hears of this program's system calls: nvrtl cannot run inside itself";
     else if (word->number == EMFILE || word->number == ENFILE)
@@ -158,14 +165,22 @@ static int refused(const struct word *word, const char *program, char *error, si
     return 125;
 }
 
-/* Without it the run is one that is not followed. */
-static bool start_tracer(const struct nv_supervisor *supervisor, const struct word *word, int line)
+/* A second run that cannot be traced is one that is not followed; a recorded one is none. */
+static bool start_tracer(const struct nv_supervisor *supervisor, struct word *word, int line)
 {
     struct nv_tracer *tracer = supervisor->options->tracer;
+    int status = 0;
 
-    if (!tracer)
+    if (!tracer && !supervisor->turns)
         return true;
-    (void)nv_tracer_start(tracer, word->process);
+    if (tracer)
+        (void)nv_tracer_start(tracer, word->process);
+    else
+        status = nv_turns_seize(word->process);
+    if (status) {
+        *word = (struct word){STEP_TRACE, -status, word->process};
+        return false;
+    }
     (void)send(line, "", 1, MSG_NOSIGNAL);
     return true;
 }

@@ -9,6 +9,7 @@
 
 struct nv_spawn {
     const struct nv_filter *filter;
+    const struct nv_filter *stops; /* of a recorded run; else NULL */
     const char *working_folder;
     struct nv_inherited inherited;
 };

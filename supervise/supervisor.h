@@ -34,6 +34,8 @@ struct nv_supervisor {
     int server; /* verifiers connect here */
     int ledger_fd;
     struct nv_ledger *ledger;
+    struct nv_observer *observer;     /* of a recorded run (observer.h); else NULL */
+    struct nv_turns *turns;           /* and what stops its calls (turns.h) */
     int log_fd;                       /* of a recorded run: the events of all processes (trace/log.h); else -1 */
     int reserved_first, reserved_end; /* descriptors that stand for synchronous opens */
     char socket_name[64];             /* without the leading NUL */

@@ -5,9 +5,11 @@
  * the file is not judged.
  */
 #include "supervise/credentials.h"
+#include "supervise/observer.h"
 #include "supervise/place.h"
 #include "supervise/supervisor.h"
 #include "supervise/target.h"
+#include "supervise/turns.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -162,6 +164,7 @@ static void install(struct nv_supervisor *supervisor, const struct seccomp_notif
         add.newfd = (uint32_t)number;
     }
     answer->answered = true;
+    nv_turns_answering(supervisor->turns, call, false);
     if (ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) >= 0)
         answer->sent = true;
     else
@@ -234,9 +237,10 @@ static void open_synchronously(struct nv_supervisor *supervisor, const struct se
         nv_credentials_restore(&own);
     if (status == NV_HIDDEN && nv_notify_valid(supervisor, call))
         nv_be_blind(supervisor, "a process that may not be looked into opened a file for synchronous writing");
-    else if (ours && fd >= 0)
+    else if (ours && fd >= 0) {
+        nv_observe_opened(supervisor->observer, &place, fd, request->flags);
         give(supervisor, call, request, fd, answer);
-    else if (ours && ours_ran_out(fd))
+    } else if (ours && ours_ran_out(fd))
         lose_place(supervisor, &place);
     else if (ours)
         *answer = (struct nv_answer){.answered = true, .error = -fd};

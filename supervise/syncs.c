@@ -3,6 +3,7 @@
  * The system calls that make files durable: fsync and its kin. Each copies what it promises to the durable image, then
  * returns.
  */
+#include "supervise/observer.h"
 #include "supervise/record.h"
 #include "supervise/target.h"
 
@@ -131,9 +132,12 @@ static int sync_object(struct nv_image *image, struct nv_folder *folder, int own
 
     image->syncs++;
     nv_record_begin(image, &record);
+    nv_observe_sync_begin(image);
     nv_image_make_room(image);
     result = make_durable(image, folder, own, status, data_only, from, to, &record.object);
     nv_record_end(image, &record, from, to, result);
+    nv_observe_sync_end(image, nv_image_object(image, folder, status), from, to, data_only ? NV_TRACE_DATA_ONLY : 0,
+                        result);
     return result;
 }
 
@@ -156,8 +160,9 @@ int nv_sync_file(struct nv_supervisor *supervisor, pid_t thread, int fd, const s
     return NV_HIDDEN;
 }
 
-static int sync_folder(struct nv_supervisor *supervisor, struct nv_folder *folder, pid_t thread, int fd,
-                       const struct statx *status)
+/* What sync_folder does. */
+static int make_names_durable(struct nv_supervisor *supervisor, struct nv_folder *folder, pid_t thread, int fd,
+                              const struct statx *status)
 {
     struct nv_image *image = &supervisor->image;
     struct nv_object *object;
@@ -184,6 +189,18 @@ static int sync_folder(struct nv_supervisor *supervisor, struct nv_folder *folde
     result = nv_names_sync(image, object);
     record.object = object;
     nv_record_end(image, &record, 0, UINT64_MAX, result);
+    return result;
+}
+
+static int sync_folder(struct nv_supervisor *supervisor, struct nv_folder *folder, pid_t thread, int fd,
+                       const struct statx *status)
+{
+    int result;
+
+    nv_observe_sync_begin(&supervisor->image);
+    result = make_names_durable(supervisor, folder, thread, fd, status);
+    nv_observe_sync_end(&supervisor->image, nv_image_object(&supervisor->image, folder, status), 0, UINT64_MAX,
+                        NV_TRACE_FOLDER, result);
     return result;
 }
 
@@ -295,6 +312,7 @@ static int sync_everything(struct nv_image *image)
 
     image->syncs++;
     nv_record_begin(image, &record);
+    nv_observe_sync_begin(image);
     status = nv_names_sync(image, NULL);
     for (struct nv_object *object = image->objects; object && !status; object = object->next) {
         if (!S_ISREG(object->type) || !object->names || object->excluded)
@@ -310,6 +328,7 @@ static int sync_everything(struct nv_image *image)
             object->new_metadata = false;
     }
     nv_record_end(image, &record, 0, UINT64_MAX, status);
+    nv_observe_sync_end(image, NULL, 0, UINT64_MAX, 0, status);
     return status;
 }
 
@@ -339,6 +358,16 @@ static bool is_synchronous_write(const struct nv_supervisor *supervisor, const s
     return (block->aio_rw_flags & 6) || (int)block->aio_fildes >= supervisor->reserved_first;
 }
 
+/* In a recorded run: an asynchronous write is taken for done when it begins. */
+static void observe_submitted(struct nv_supervisor *supervisor, pid_t thread, const struct iocb *block,
+                              struct nv_folder *folder, const struct statx *file)
+{
+    bool writes = block->aio_lio_opcode == IOCB_CMD_PWRITE || block->aio_lio_opcode == IOCB_CMD_PWRITEV;
+
+    if (supervisor->observer && writes && S_ISREG(file->stx_mode))
+        nv_observe_submitted(supervisor->observer, nv_image_object(&supervisor->image, folder, file), thread, block);
+}
+
 static int submit_one(struct nv_supervisor *supervisor, const struct seccomp_notif *call, const struct iocb *block)
 {
     int fd = (int)block->aio_fildes;
@@ -348,6 +377,7 @@ static int submit_one(struct nv_supervisor *supervisor, const struct seccomp_not
 
     if (!folder)
         return -answer.error;
+    observe_submitted(supervisor, (pid_t)call->pid, block, folder, &file);
     if (is_synchronous_write(supervisor, block)) {
         nv_not_followed(
             supervisor, folder, &file,

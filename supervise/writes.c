@@ -3,6 +3,7 @@
  * Writes to synchronous files: by a descriptor in the reserved range, or with RWF_SYNC or RWF_DSYNC. The supervisor
  * makes them through the same open file, and they are durable before the program hears of them.
  */
+#include "supervise/observer.h"
 #include "supervise/supervisor.h"
 #include "supervise/target.h"
 
@@ -198,6 +199,15 @@ static void written_range(int own, const struct write_request *request, bool app
     *from = *to - (uint64_t)written;
 }
 
+/* What was written is told of in a recorded run, too. */
+static void observe(struct nv_observer *observer, int own, struct statx *status, uint64_t from, uint64_t length)
+{
+    struct nv_object *object = nv_observe_object(observer, getpid(), own, status);
+
+    if (object && object->trace_number)
+        nv_observe_written(observer, object, getpid(), own, from, length);
+}
+
 /* What was written is durable before the program goes on: the bytes alone, or the file's metadata too. */
 static int write_durably(struct nv_supervisor *supervisor, const struct seccomp_notif *call, int own,
                          const struct write_request *request, int flags, const struct statx *before,
@@ -216,6 +226,8 @@ static int write_durably(struct nv_supervisor *supervisor, const struct seccomp_
     written_range(own, request, appends, before->stx_size, written, &from, &to);
     if (statx(own, "", AT_EMPTY_PATH, NV_STATX_MASK, &status))
         return -errno;
+    if (supervisor->observer)
+        observe(supervisor->observer, own, &status, appends ? to - (uint64_t)written : from, (uint64_t)written);
     result = nv_sync_file(supervisor, getpid(), own, &status, !whole, from, to);
     return result == NV_HIDDEN ? 0 : result;
 }

@@ -227,23 +227,23 @@ static void tell_lines(const struct nv_shadow *shadow, const struct nv_teller *t
     nv_log_commit(event);
 }
 
-/* Within a page, which is locked. Lines that lie side by side are told together. */
+/* Within a page, which is locked. Units that lie side by side are told together. */
 static void tell_page(const struct nv_shadow *shadow, const struct nv_teller *teller, uint64_t offset, const void *view,
                       uint64_t length)
 {
-    uint64_t content[PAGE / sizeof(uint64_t)];
+    uint64_t content[PAGE / sizeof(uint64_t)], unit = teller->unit_bytes ? teller->unit_bytes : LINE;
     const char *bytes = (const char *)content;
 
     read_words(content, view, length);
     for (uint64_t i = 0; i < length;) {
         uint64_t from = i;
 
-        while (i < length && !same_words(at(shadow, offset + i), bytes + i, LINE))
-            i += LINE;
+        while (i < length && !same_words(at(shadow, offset + i), bytes + i, unit))
+            i += unit;
         if (i > from)
             tell_lines(shadow, teller, offset + from, bytes + from, i - from);
         else
-            i += LINE;
+            i += unit;
     }
 }
 

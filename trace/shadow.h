@@ -30,6 +30,7 @@ struct nv_teller {
     struct nv_log *log;
     uint32_t object, thread, place;
     uint16_t flags;
+    uint64_t unit_bytes; /* what is told as a whole: a multiple of the line; 0: the line */
 };
 
 /*
