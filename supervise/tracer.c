@@ -165,8 +165,10 @@ int64_t nv_tracee_call(struct nv_tracee *tracee, long number, uint64_t first, ui
 
 /* ---- stores ---- */
 
+#define OPENED_MAX 64
+
 struct opened {
-    uint64_t addresses[4]; /* an instruction does not store to more pages */
+    uint64_t addresses[OPENED_MAX];
     size_t count;
 };
 
@@ -183,7 +185,7 @@ static bool open_page(const struct nv_space *space, struct opened *opened, const
     for (size_t i = 0; i < opened->count; i++)
         if (opened->addresses[i] / 4096 == address / 4096)
             return false;
-    if (opened->count == 4 || !nv_space_watched(space, address) || !nv_space_open(space, address, address + 1))
+    if (opened->count == OPENED_MAX || !nv_space_watched(space, address) || !nv_space_open(space, address, address + 1))
         return false;
     opened->addresses[opened->count++] = address;
     return true;
@@ -215,12 +217,56 @@ static int step_over(struct nv_tracee *tracee, struct opened *opened)
     }
 }
 
+/* A breakpoint of the thread's own, by its debug registers; address 0: none. False: there is none to be had. */
+static bool set_breakpoint(const struct nv_tracee *tracee, uint64_t address)
+{
+    size_t at = offsetof(struct user, u_debugreg);
+
+    if (!address)
+        return !ptrace(PTRACE_POKEUSER, tracee->thread, at + 7 * sizeof(uint64_t), 0);
+    return !ptrace(PTRACE_POKEUSER, tracee->thread, at, address) &&
+           !ptrace(PTRACE_POKEUSER, tracee->thread, at + 7 * sizeof(uint64_t), 1); /* enabled, to be executed */
+}
+
+/*
+ * All of a copy with its pages open, to where it returns. Whatever else stops the thread is looked at later, the pages
+ * closed.
+ */
+static void run_copy(struct nv_tracee *tracee, struct opened *opened, uint64_t end)
+{
+    siginfo_t signal;
+    int status;
+
+    if (!set_breakpoint(tracee, end))
+        return;
+    for (;;) {
+        if (ptrace(PTRACE_SYSCALL, tracee->thread, 0, 0))
+            break;
+        while (waitpid(tracee->thread, &status, __WALL) < 0 && errno == EINTR)
+            continue;
+        if (!WIFSTOPPED(status) || status >> 16 || WSTOPSIG(status) == SIGNAL_OF_CALL ||
+            ptrace(PTRACE_GETSIGINFO, tracee->thread, 0, &signal)) {
+            tracee->parked = true;
+            tracee->status = status;
+            break;
+        }
+        if (is_fault(&signal) && open_page(tracee->space, opened, &signal))
+            continue;
+        tracee->parked = signal.si_signo != SIGTRAP || signal.si_code <= 0;
+        tracee->status = status;
+        break;
+    }
+    (void)set_breakpoint(tracee, 0);
+}
+
 /* Returns the signal that is to be delivered after all. */
 static int trap(struct nv_tracer *tracer, struct nv_tracee *tracee, const siginfo_t *signal)
 {
     struct nv_place_of of = {.tracer = tracer, .tracee = tracee};
     struct nv_store store = {.place = nv_place_of, .context = &of};
     struct opened opened = {.count = 0};
+    struct user_regs_struct now;
+    uint64_t end;
     int deliver;
 
     if (!tracee->space || tracee->space->faults < 0 || !nv_space_watched(tracee->space, (uint64_t)signal->si_addr) ||
@@ -230,6 +276,9 @@ static int trap(struct nv_tracer *tracer, struct nv_tracee *tracee, const siginf
     if (!open_page(tracee->space, &opened, signal))
         return signal->si_signo;
     deliver = step_over(tracee, &opened);
+    end = deliver || tracee->gone ? 0 : nv_unwind_copy(tracer, tracee, &of.registers, &store.known);
+    if (end && !ptrace(PTRACE_GETREGS, tracee->thread, 0, &now) && now.rip != end)
+        run_copy(tracee, &opened, end);
     for (size_t i = 0; i < opened.count; i++) {
         uint64_t page = opened.addresses[i] & ~(uint64_t)4095;
 
@@ -362,7 +411,7 @@ static void at_stop(struct nv_tracer *tracer, struct nv_tracee *tracee, int stat
     }
     if (tracee->gone)
         drop(tracer, tracee->thread);
-    else
+    else if (!tracee->parked)
         resume(tracee, deliver);
 }
 

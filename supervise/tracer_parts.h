@@ -103,6 +103,12 @@ void nv_call_ends(struct nv_tracer *tracer, struct nv_tracee *tracee, int64_t re
 
 /* The stack of a stopped thread with these registers: its number in the book plus 1; 0: none. */
 uint32_t nv_unwind(struct nv_tracer *tracer, struct nv_tracee *tracee, const struct user_regs_struct *registers);
+/*
+ * Where the function returns to that the thread is in, if it is one of libc's that makes no calls, as those that copy
+ * memory are; 0: it is not. The stack is noted in *known, if it was needed.
+ */
+uint64_t nv_unwind_copy(struct nv_tracer *tracer, struct nv_tracee *tracee, const struct user_regs_struct *registers,
+                        uint32_t *known);
 /* New code may be mapped. */
 void nv_unwinder_refresh(struct nv_unwinder *unwinder);
 void nv_unwinder_free(struct nv_unwinder *unwinder);

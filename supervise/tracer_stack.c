@@ -22,8 +22,52 @@ struct nv_unwinder {
         size_t count;
         const char *modules[FRAMES];
         uint64_t offsets[FRAMES];
+        size_t passed;   /* the innermost, which store for others */
+        uint64_t caller; /* where the innermost of all returns to */
     } frames;
 };
+
+/* ---- whose code it is ---- */
+
+/* Libraries that store for others: whoever called them is meant. */
+static bool is_interface(const char *module)
+{
+    static const char *const names[] = {"libc.so", "libc-", "ld-linux", "libpthread", "libnvrtl", "libpmem.so"};
+    const char *name = strrchr(module, '/');
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (name && !strncmp(name + 1, names[i], strlen(names[i])))
+            return true;
+    return false;
+}
+
+/* libc's functions that copy, linked into a program: memmove, __memcpy_chk, __memset_avx2_unaligned_erms. */
+static bool is_copy(const char *function)
+{
+    static const char *const names[] = {"memcpy", "memmove", "mempcpy", "memset",
+                                        "strcpy", "stpcpy",  "strncpy", "strcat"};
+    static const char *const variants[] = {"", "_chk", "_avx", "_sse", "_ssse3", "_evex", "_erms", "_generic"};
+
+    function += !strncmp(function, "__", 2) ? 2 : 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t length = strlen(names[i]);
+
+        for (size_t k = 0; k < sizeof variants / sizeof *variants && !strncmp(function, names[i], length); k++)
+            if (k ? !strncmp(function + length, variants[k], strlen(variants[k])) : !function[length])
+                return true;
+    }
+    return false;
+}
+
+static bool stores_for_others(Dwfl_Module *module, Dwarf_Addr address)
+{
+    const char *name = dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, NULL, NULL), *function;
+
+    if (name && is_interface(name))
+        return true;
+    function = dwfl_module_addrname(module, address);
+    return function && is_copy(function);
+}
 
 /* ---- libdw's questions ---- */
 
@@ -81,10 +125,14 @@ static int take_frame(Dwfl_Frame *state, void *context)
 
     if (!dwfl_frame_pc(state, &address, &exact) || !address)
         return DWARF_CB_ABORT;
+    if (frames->count == 1)
+        frames->caller = address;
     address += exact; /* as if it were a call's: what follows the store */
     module = dwfl_addrmodule(unwinder->dwfl, address - 1);
     if (module)
         name = dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+    if (module && frames->passed == frames->count && stores_for_others(module, address - 1))
+        frames->passed++;
     if (!name || *name != '/' || !dwfl_module_getelf(module, &bias))
         bias = 0;
     frames->modules[frames->count] = name && *name == '/' ? name : "?";
@@ -169,27 +217,11 @@ static uint32_t number_of_stack(struct nv_explain_book *book, const struct nv_ex
     return number + 1;
 }
 
-/* Code that stores for others: whoever called it is meant. */
-static bool is_interface(const char *module)
-{
-    static const char *const names[] = {"libc.so", "libc-", "ld-linux", "libpthread", "libnvrtl", "libpmem.so"};
-    const char *name = strrchr(module, '/');
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (name && !strncmp(name + 1, names[i], strlen(names[i])))
-            return true;
-    return false;
-}
-
 static uint32_t enter(struct nv_explain_book *book, const struct frames *frames)
 {
     struct nv_explain_stack stack;
-    size_t first = 0;
+    size_t first = frames->passed < frames->count ? frames->passed : 0;
 
-    while (first < frames->count && is_interface(frames->modules[first]))
-        first++;
-    if (first == frames->count)
-        first = 0;
     memset(&stack, 0, sizeof stack);
     for (size_t i = first; i < frames->count && stack.count < NV_LEDGER_FRAMES; i++) {
         stack.modules[stack.count] = number_of_module(book, frames->modules[i]);
@@ -198,20 +230,54 @@ static uint32_t enter(struct nv_explain_book *book, const struct frames *frames)
     return stack.count ? number_of_stack(book, &stack) : 0;
 }
 
-uint32_t nv_unwind(struct nv_tracer *tracer, struct nv_tracee *tracee, const struct user_regs_struct *registers)
+/* For the thread with these registers. NULL: none. */
+static struct nv_unwinder *unwinder_of(struct nv_tracee *tracee, const struct user_regs_struct *registers)
 {
     struct nv_space *space = tracee->space;
 
     if (!space->unwinder)
         space->unwinder = make(tracee->thread);
     if (!space->unwinder)
-        return 0;
+        return NULL;
     space->unwinder->tracee = tracee;
     space->unwinder->registers = registers;
     space->unwinder->frames.count = 0;
-    if (attach(space->unwinder))
-        (void)dwfl_getthread_frames(space->unwinder->dwfl, tracee->thread, take_frame, space->unwinder);
-    return enter(tracer->book, &space->unwinder->frames);
+    space->unwinder->frames.passed = 0;
+    space->unwinder->frames.caller = 0;
+    return attach(space->unwinder) ? space->unwinder : NULL;
+}
+
+uint32_t nv_unwind(struct nv_tracer *tracer, struct nv_tracee *tracee, const struct user_regs_struct *registers)
+{
+    struct nv_unwinder *unwinder = unwinder_of(tracee, registers);
+
+    if (!unwinder)
+        return 0;
+    (void)dwfl_getthread_frames(unwinder->dwfl, tracee->thread, take_frame, unwinder);
+    return enter(tracer->book, &unwinder->frames);
+}
+
+/* Most code is none that copies: that is told without unwinding. */
+static bool is_in_copy(struct nv_tracee *tracee, const struct user_regs_struct *registers)
+{
+    struct nv_unwinder *unwinder = unwinder_of(tracee, registers);
+    Dwfl_Module *module = unwinder ? dwfl_addrmodule(unwinder->dwfl, registers->rip) : NULL;
+
+    return module && stores_for_others(module, registers->rip);
+}
+
+uint64_t nv_unwind_copy(struct nv_tracer *tracer, struct nv_tracee *tracee, const struct user_regs_struct *registers,
+                        uint32_t *known)
+{
+    const struct frames *frames;
+    uint64_t top;
+
+    if (!is_in_copy(tracee, registers) || !(*known = nv_unwind(tracer, tracee, registers)))
+        return 0;
+    frames = &tracee->space->unwinder->frames;
+    if (nv_target_read(tracee->thread, registers->rsp, &top, sizeof top) || top != frames->caller)
+        return 0; /* it has a frame, and may call others */
+    return frames->caller;
 }
 
 uint32_t nv_place_of(void *place_of)

@@ -75,6 +75,22 @@ static void case_places(void)
     second_store(1);
 }
 
+APART static void copy_many(size_t bytes)
+{
+    static char text[20000];
+
+    memset(text, 'x', sizeof text);
+    memcpy((char *)data + 100, text, bytes);
+    memset((char *)data + 40000, 'y', bytes);
+    data[200] = 'z';
+}
+
+static void case_copy(void)
+{
+    map_file();
+    copy_many(20000);
+}
+
 static void case_across(void)
 {
     map_file();
@@ -287,10 +303,11 @@ static const struct {
     const char *name;
     void (*run)(void);
 } cases[] = {
-    {"store", case_store},           {"places", case_places},   {"across", case_across},   {"read", case_read},
-    {"write", case_write},           {"renamed", case_renamed}, {"child", case_child},     {"thread", case_thread},
-    {"moved", case_moved},           {"fault", case_fault},     {"signals", case_signals}, {"differs", case_differs},
-    {"unseen", case_differs_unseen}, {"again", case_again},     {"clean", case_clean},     {"input", case_input},
+    {"store", case_store},     {"places", case_places},         {"across", case_across},   {"copy", case_copy},
+    {"read", case_read},       {"write", case_write},           {"renamed", case_renamed}, {"child", case_child},
+    {"thread", case_thread},   {"moved", case_moved},           {"fault", case_fault},     {"signals", case_signals},
+    {"differs", case_differs}, {"unseen", case_differs_unseen}, {"again", case_again},     {"clean", case_clean},
+    {"input", case_input},
 };
 
 int main(int count, char **words)
