@@ -67,6 +67,10 @@ static const struct event_kind event_kinds[] = {
     [NV_EVENT_TORN] = {NV_RULE_TORN_PUBLISH,
                        "was told of a value that became durable in parts: a power failure could have left some of them",
                        "publish by one aligned store of at most 8 bytes (on a disk: within a sector)"},
+    [NV_EVENT_SPLIT] = {NV_RULE_TORN_PUBLISH,
+                        "stored a value that lies in two cache lines (on a disk: sectors): each becomes durable by "
+                        "itself, and a power failure can leave one of them",
+                        "align the value, so that it lies in one"},
     [NV_EVENT_OUT_OF_ORDER] = {NV_RULE_BROKEN_EXPECTATION,
                                "asked for an order that did not hold: the second range became durable while these "
                                "bytes, of the first, were not",

@@ -128,6 +128,7 @@ enum nv_ledger_event_kind {
     NV_EVENT_NOT_DURABLE = 32,  /* NvrtlExpectDurable, and it is not */
     NV_EVENT_OUT_OF_ORDER = 33, /* NvrtlExpectOrder, and the second became durable before the first */
     NV_EVENT_TORN = 34,         /* NvrtlExpectOrder, and the second became durable in parts */
+    NV_EVENT_SPLIT = 36,        /* an atomic store into two lines (or, on a disk, sectors) */
     NV_EVENT_DRAIN_FAILED = 35, /* the drain that was to fail, of this file; no misuse */
 };
 

@@ -25,6 +25,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define SPLIT_BY "an atomic operation"
+
+static struct nv_seam seam;
 static const struct nv_runtime *runtime;
 static const struct nv_engine *engine; /* of the domain that the run simulates; NULL: of none */
 static NTSTATUS (*drain_thread)(NVRTL_DOMAIN domain, const void *place, const void *frame) = nv_verified_drain;
@@ -229,6 +232,31 @@ static void see_store(const void *address, size_t size_bytes, const void *place)
         nv_stores_made();
 }
 
+/* On a disk, what lies in one sector is durable at once. */
+static void see_split(const void *address, size_t size_bytes, const void *place)
+{
+    uint64_t unit = seam.domain == NvrtlDomainPageCache ? NV_SECTOR_BYTES : NV_LINE_BYTES;
+    struct nv_ledger_range range = {.length_bytes = size_bytes};
+    struct nv_segment *segments = NULL;
+    size_t count = 0;
+    int before = errno;
+    uint16_t id;
+
+    if (engine == NULL || (uintptr_t)address / unit == ((uintptr_t)address + size_bytes - 1) / unit)
+        return;
+    id = place_of(place, __builtin_frame_address(0));
+    if (nv_notes_event_again(NV_EVENT_SPLIT, SPLIT_BY, id))
+        return;
+    if (NT_SUCCESS(runtime->resolve(address, size_bytes, &segments, &count)) && count != 0) {
+        range.file = nv_files_name(segments->device, segments->inode);
+        range.offset = segments->offset;
+    }
+    free(segments);
+    if (range.file != 0)
+        nv_notes_event(NV_EVENT_SPLIT, SPLIT_BY, id, NULL, &range, address);
+    errno = before;
+}
+
 static void expect_durable(const void *address, size_t size_bytes, const void *place)
 {
     nv_expect_durable(runtime, address, size_bytes, place_of(place, __builtin_frame_address(0)));
@@ -255,6 +283,7 @@ static struct nv_seam seam = {
     .see_fence = see_fence,
     .watch_stores = watch_stores,
     .see_store = see_store,
+    .see_split = see_split,
     .expect_durable = expect_durable,
     .expect_order = expect_order,
     .is_view = nv_alone_is_view,

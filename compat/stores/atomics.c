@@ -23,12 +23,21 @@ NV_HOOK void __tsan_atomic_signal_fence(int order)
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
+/* As NV_SEE_STORE. */
+#define NV_SEE_ATOMIC(address, size)                                                                                   \
+    do {                                                                                                               \
+        ULONG_PTR nv_low = __atomic_load_n(&nv_hooks_watch.Low, __ATOMIC_RELAXED);                                     \
+        if (__builtin_expect((ULONG_PTR)(address)-nv_low < __atomic_load_n(&nv_hooks_watch.Bytes, __ATOMIC_RELAXED),   \
+                             0))                                                                                       \
+            NvrtlSeeAtomicStore((address), (size), __builtin_return_address(0));                                       \
+    } while (0)
+
 #define DEFINE_CHANGE(type, bits, operation)                                                                           \
     type __tsan_atomic##bits##_##operation(type *address, type value, int order);                                      \
     NV_HOOK type __tsan_atomic##bits##_##operation(type *address, type value, int order)                               \
     {                                                                                                                  \
         (void)order;                                                                                                   \
-        NV_SEE_STORE(address, sizeof(type));                                                                           \
+        NV_SEE_ATOMIC(address, sizeof(type));                                                                          \
         type nv_result = __atomic_##operation(address, value, __ATOMIC_SEQ_CST);                                       \
         NV_STORED(address);                                                                                            \
         return nv_result;                                                                                              \
@@ -42,7 +51,7 @@ NV_HOOK void __tsan_atomic_signal_fence(int order)
     {                                                                                                                  \
         (void)order;                                                                                                   \
         (void)failure;                                                                                                 \
-        NV_SEE_STORE(address, sizeof(type));                                                                           \
+        NV_SEE_ATOMIC(address, sizeof(type));                                                                          \
         int nv_result =                                                                                                \
             __atomic_compare_exchange_n(address, expected, value, is_weak, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);        \
         NV_STORED(address);                                                                                            \
@@ -61,7 +70,7 @@ NV_HOOK void __tsan_atomic_signal_fence(int order)
     }                                                                                                                  \
     NV_HOOK void __tsan_atomic##bits##_store(type *address, type value, int order)                                     \
     {                                                                                                                  \
-        NV_SEE_STORE(address, sizeof(type));                                                                           \
+        NV_SEE_ATOMIC(address, sizeof(type));                                                                          \
         if (order == __ATOMIC_RELAXED || order == __ATOMIC_RELEASE)                                                    \
             __atomic_store_n(address, value, __ATOMIC_RELEASE);                                                        \
         else                                                                                                           \
@@ -71,7 +80,7 @@ NV_HOOK void __tsan_atomic_signal_fence(int order)
     NV_HOOK type __tsan_atomic##bits##_exchange(type *address, type value, int order)                                  \
     {                                                                                                                  \
         (void)order;                                                                                                   \
-        NV_SEE_STORE(address, sizeof(type));                                                                           \
+        NV_SEE_ATOMIC(address, sizeof(type));                                                                          \
         type nv_result = __atomic_exchange_n(address, value, __ATOMIC_SEQ_CST);                                        \
         NV_STORED(address);                                                                                            \
         return nv_result;                                                                                              \
@@ -81,7 +90,7 @@ NV_HOOK void __tsan_atomic_signal_fence(int order)
     {                                                                                                                  \
         (void)order;                                                                                                   \
         (void)failure;                                                                                                 \
-        NV_SEE_STORE(address, sizeof(type));                                                                           \
+        NV_SEE_ATOMIC(address, sizeof(type));                                                                          \
         (void)__atomic_compare_exchange_n(address, &expected, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);       \
         NV_STORED(address);                                                                                            \
         return expected;                                                                                               \

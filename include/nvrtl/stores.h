@@ -29,6 +29,12 @@ NVRTL_API VOID NTAPI NvrtlWatchStores(PNVRTL_STORE_WATCH Watch);
  */
 NVRTL_API VOID NTAPI NvrtlSeeStore(const VOID *Address, SIZE_T Size, const VOID *Place);
 
+/*
+ * The same, by an atomic operation: whoever stores so wants no one to see half of the value, and across two lines a
+ * power failure does. Any thread. Source: nvrtl's own.
+ */
+NVRTL_API VOID NTAPI NvrtlSeeAtomicStore(const VOID *Address, SIZE_T Size, const VOID *Place);
+
 NVRTL_END
 
 #endif

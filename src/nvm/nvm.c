@@ -266,6 +266,14 @@ VOID NvrtlSeeStore(const VOID *Address, SIZE_T Size, const VOID *Place)
     nv_seam->see_store(Address, Size, Place);
 }
 
+VOID NvrtlSeeAtomicStore(const VOID *Address, SIZE_T Size, const VOID *Place)
+{
+    ULONG_PTR first = (ULONG_PTR)Address, last = first + Size - 1;
+    nv_seam->see_store(Address, Size, Place);
+    if (first / NV_LINE_BYTES != last / NV_LINE_BYTES)
+        nv_seam->see_split(Address, Size, Place);
+}
+
 VOID NvrtlExpectDurable(const VOID *Address, SIZE_T Size)
 {
     nv_seam->expect_durable(Address, Size, PLACE);

@@ -125,6 +125,13 @@ static void see_store(const void *address, size_t size_bytes, const void *place)
     (void)place;
 }
 
+static void see_split(const void *address, size_t size_bytes, const void *place)
+{
+    (void)address;
+    (void)size_bytes;
+    (void)place;
+}
+
 static void expect_durable(const void *address, size_t size_bytes, const void *place)
 {
     (void)address;
@@ -154,7 +161,8 @@ static void group(bool begins)
     .version = NV_SEAM_VERSION, .bind = bind, .drain_default = drain_default, .refuse = refuse, .misuse = misuse,      \
     .tell = tell, .announce_libpmem = announce_libpmem, .ignore = ignore, .mark = mark,                                \
     .see_write_back = see_write_back, .see_fence = see_fence, .watch_stores = watch_stores, .see_store = see_store,    \
-    .expect_durable = expect_durable, .expect_order = expect_order, .is_view = is_view, .group = group
+    .see_split = see_split, .expect_durable = expect_durable, .expect_order = expect_order, .is_view = is_view,        \
+    .group = group
 
 static const struct nv_seam plain = {OWN_TABLE};
 static const struct nv_seam forced = {OWN_TABLE, .forced = true};
@@ -175,6 +183,7 @@ static const struct nv_seam only_msync = {
     .see_fence = see_fence,
     .watch_stores = watch_stores,
     .see_store = see_store,
+    .see_split = see_split,
     .expect_durable = expect_durable,
     .expect_order = expect_order,
     .is_view = is_view,

@@ -119,6 +119,8 @@ struct nv_seam {
     /* The program's hooks see its stores: where those are of interest, and one of them. */
     void (*watch_stores)(NVRTL_STORE_WATCH *watch);
     void (*see_store)(const void *address, size_t size_bytes, const void *place);
+    /* It was atomic, and lies in two lines. */
+    void (*see_split)(const void *address, size_t size_bytes, const void *place);
     void (*expect_durable)(const void *address, size_t size_bytes, const void *place);
     void (*expect_order)(const NV_MEMORY_RANGE *first, const NV_MEMORY_RANGE *then, const void *place);
     /* A private mapping there is the verifier's, in the place of a shared one of the same file. */

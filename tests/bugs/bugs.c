@@ -9,9 +9,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static const struct bug_class *const classes[] = {
-    &bug_class_drains, &bug_class_failures, &bug_class_flushes, &bug_class_handles, &bug_class_lines,
-    &bug_class_misuse, &bug_class_names,    &bug_class_order,   &bug_class_stores,  &bug_class_waste};
+static const struct bug_class *const classes[] = {&bug_class_atomics, &bug_class_drains,  &bug_class_failures,
+                                                  &bug_class_flushes, &bug_class_handles, &bug_class_lines,
+                                                  &bug_class_misuse,  &bug_class_names,   &bug_class_order,
+                                                  &bug_class_stores,  &bug_class_waste};
 #define CLASS_COUNT (sizeof classes / sizeof *classes)
 
 void bug_check(bool ok)

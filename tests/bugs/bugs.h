@@ -39,8 +39,9 @@ struct bug_class {
 #define BUG_CLASS(class_name, table)                                                                                   \
     const struct bug_class bug_class_##class_name = {#class_name, (table), sizeof(table) / sizeof(*(table))}
 
-extern const struct bug_class bug_class_drains, bug_class_failures, bug_class_flushes, bug_class_handles,
-    bug_class_lines, bug_class_misuse, bug_class_names, bug_class_order, bug_class_stores, bug_class_waste;
+extern const struct bug_class bug_class_atomics, bug_class_drains, bug_class_failures, bug_class_flushes,
+    bug_class_handles, bug_class_lines, bug_class_misuse, bug_class_names, bug_class_order, bug_class_stores,
+    bug_class_waste;
 
 /* Each ends the program with status 3 when the call fails. */
 void bug_flush(struct bug_file *file, size_t offset, size_t size_bytes); /* and drain */
