@@ -31,6 +31,7 @@ static struct {
     struct nv_ledger *ledger;
     struct nv_alone_run run;
     char *words;
+    pid_t process;   /* that is verified: a child that shares the memory for a while is not */
     unsigned groups; /* begun, and not ended */
     bool concluded;  /* or the child of a fork, which is not verified */
     bool gives_up;   /* the program is exiting with a status */
@@ -51,31 +52,23 @@ static const char *const sentences[] = {
     [NV_ALONE_STAYS] = "memory under a token could not be given back to its file: there was not enough memory",
 };
 
-struct judging {
-    const struct nv_alone_view *view;
-    const struct nv_alone_pages *pages;
-};
-
 /* Apart: the judge looks into the file. */
 static void judge(void *context)
 {
-    const struct judging *judging = context;
+    const struct nv_alone_pages *pages = context;
 
-    alone.judge->judge(alone.ledger, judging->view->file->id, judging->pages->pages, judging->pages->count,
-                       alone.gives_up);
+    alone.judge->judge(alone.ledger, pages->file->id, pages->pages, pages->count, alone.gives_up);
 }
 
 static void end_view(struct nv_alone_view *view)
 {
-    struct nv_alone_view ended = *view;
     struct nv_alone_pages pages;
-    struct judging judging = {&ended, &pages};
     enum nv_alone_end end = nv_alone_views_end(view, alone.runtime, &pages);
 
     if (end != NV_ALONE_ENDED)
         alone.judge->not_seen(sentences[end]);
     if (pages.count != 0 && alone.ledger->domain != NvrtlDomainMemory)
-        (void)nv_apart(judge, &judging);
+        (void)nv_apart(judge, &pages);
     nv_alone_pages_free(&pages);
 }
 
@@ -97,8 +90,10 @@ static void end_views(const char *start, const char *end, bool all)
 
 void nv_alone_conclude(int status)
 {
+    if (!nv_alone_on || getpid() != alone.process)
+        return;
     pthread_mutex_lock(&mutex);
-    if (nv_alone_on && !alone.concluded) {
+    if (!alone.concluded) {
         alone.concluded = true;
         alone.gives_up = status != 0;
         alone.run.status = status;
@@ -351,18 +346,19 @@ static bool take_words(const char *words)
     return good;
 }
 
-/* Beside this library, or where that has its place in the build tree, or where the loader looks. */
+/* Beside this library, or where it is in the build tree. */
 static void *load_library(void)
 {
-    static const char *const places[] = {"%s/" NV_ALONE_LIBRARY, "%s/../alone/" NV_ALONE_LIBRARY};
-    const char *folder = secure_getenv(NV_VERIFIER_PATH_VARIABLE);
+    static const char *const places[] = {"%.*s/" NV_ALONE_LIBRARY, "%.*s/../alone/" NV_ALONE_LIBRARY};
     char path[4096];
     void *library = NULL;
+    Dl_info here;
+    const char *slash = dladdr(&alone, &here) != 0 ? strrchr(here.dli_fname, '/') : NULL;
 
-    for (size_t i = 0; folder != NULL && library == NULL && i < sizeof places / sizeof *places; i++)
-        if (snprintf(path, sizeof path, places[i], folder) < (int)sizeof path)
+    for (size_t i = 0; slash != NULL && library == NULL && i < sizeof places / sizeof *places; i++)
+        if (snprintf(path, sizeof path, places[i], (int)(slash - here.dli_fname), here.dli_fname) < (int)sizeof path)
             library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    return library != NULL ? library : dlopen(NV_ALONE_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    return library;
 }
 
 static const struct nv_alone_judge *load_judge(void)
@@ -399,6 +395,7 @@ struct nv_ledger *nv_alone_open(const char *words, const struct nv_runtime *runt
     ledger->domain = NvrtlDomainCpuCache;
     alone.ledger = ledger;
     alone.runtime = runtime;
+    alone.process = getpid();
     alone.judge = load_judge();
     alone.run = (struct nv_alone_run){
         .ledger = ledger,

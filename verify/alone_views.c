@@ -24,7 +24,8 @@
 #define PAGE_BYTES ((size_t)4096)
 #define LINE_BYTES ((size_t)64)
 #define PAGE_LINES (PAGE_BYTES / LINE_BYTES)
-#define ENTRIES 512 /* of the page map that are read at once */
+#define PART_BYTES ((size_t)16 << 20) /* that are ended at once: what differs in them is kept for the judge */
+#define ENTRIES 512                   /* of the page map that are read at once */
 #define OF_FILE (UINT64_C(1) << 61)
 #define SWAPPED (UINT64_C(1) << 62)
 #define PRESENT (UINT64_C(1) << 63)
@@ -220,7 +221,8 @@ static bool make_room(struct nv_alone_pages *pages, const struct nv_alone_view *
 
     if (room == MAP_FAILED)
         return false;
-    *pages = (struct nv_alone_pages){.pages = room, .room = count};
+    pages->pages = room;
+    pages->room = count;
     return true;
 }
 
@@ -246,19 +248,33 @@ static enum nv_alone_end end_held(struct ending *ending)
     return NV_ALONE_STAYS;
 }
 
+/* The first part, and the rest stays in the list. */
+static struct nv_alone_view take_part(struct nv_alone_view *view)
+{
+    struct nv_alone_view part = *view;
+
+    if ((size_t)(part.end - part.start) > PART_BYTES) {
+        part.end = part.start + PART_BYTES;
+        view->start = part.end;
+        view->offset += PART_BYTES;
+    } else {
+        *view = views[--view_count];
+    }
+    return part;
+}
+
 enum nv_alone_end nv_alone_views_end(struct nv_alone_view *view, const struct nv_runtime *runtime,
                                      struct nv_alone_pages *pages)
 {
-    struct ending ending = {.view = view, .pages = pages};
-    enum nv_alone_end end = NV_ALONE_STAYS;
+    struct nv_alone_view part;
+    struct ending ending = {.view = &part, .pages = pages};
+    bool there = is_there(view, runtime);
 
-    *pages = (struct nv_alone_pages){0};
-    if (!is_there(view, runtime))
-        end = NV_ALONE_MISSING;
-    else if (make_room(pages, view))
-        end = end_held(&ending);
-    *view = views[--view_count];
-    return end;
+    part = take_part(view);
+    *pages = (struct nv_alone_pages){.file = part.file};
+    if (!there)
+        return NV_ALONE_MISSING;
+    return make_room(pages, &part) ? end_held(&ending) : NV_ALONE_STAYS;
 }
 
 void nv_alone_pages_free(struct nv_alone_pages *pages)

@@ -26,6 +26,7 @@ enum nv_alone_end {
 
 /* Pages that differed when a view ended. */
 struct nv_alone_pages {
+    struct nv_alone_file *file;
     struct nv_alone_page *pages;
     size_t count, room;
 };
@@ -37,8 +38,9 @@ bool nv_alone_views_add(struct nv_alone_file *file, const struct nv_segment *seg
 struct nv_alone_view *nv_alone_views_next(size_t *number, const char *start, const char *end);
 
 /*
- * End a view that is in the list, and take it out. Its pages are to be freed by nv_alone_pages_free. Nothing that any
- * thread stores meanwhile is lost, but in the cases that the return value tells.
+ * End the first part of a view that is in the list, as much as is kept at once, and take it out; `view` is not good any
+ * more. Its pages are to be freed by nv_alone_pages_free. Nothing that any thread stores meanwhile is lost, but in the
+ * cases that the return value tells.
  */
 enum nv_alone_end nv_alone_views_end(struct nv_alone_view *view, const struct nv_runtime *runtime,
                                      struct nv_alone_pages *pages);

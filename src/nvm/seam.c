@@ -201,6 +201,21 @@ static const struct nv_runtime runtime = {
 
 const struct nv_seam *nv_seam = &plain;
 
+/* Where it was installed beside this library, or is in the build tree; in both, libpmem.so.1 is in another folder. */
+static void *load_beside(void)
+{
+    static const char *const places[] = {"%s/nvrtl/" NV_VERIFIER_LIBRARY, "%s/" NV_VERIFIER_LIBRARY,
+                                         "%s/../verify/" NV_VERIFIER_LIBRARY, "%s/../../verify/" NV_VERIFIER_LIBRARY};
+    char folder[4000], path[4096];
+    void *library = NULL;
+    if (!nv_os_own_folder(folder, sizeof(folder)))
+        return NULL;
+    for (size_t i = 0; !library && i < sizeof(places) / sizeof(places[0]); i++)
+        if (snprintf(path, sizeof(path), places[i], folder) < (int)sizeof(path))
+            library = nv_os->load(path);
+    return library;
+}
+
 static void *load_verifier(void)
 {
     const char *folder = nv_option(NV_OPTION_VERIFIER_PATH);
@@ -210,7 +225,8 @@ static void *load_verifier(void)
         if (library)
             return library;
     }
-    return nv_os->load(NV_VERIFIER_LIBRARY);
+    void *library = nv_os->load(NV_VERIFIER_LIBRARY);
+    return library ? library : load_beside();
 }
 
 /* A program with another root may not have it under its name. */

@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -280,6 +281,20 @@ static void *os_load(const char *library)
     void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
     errno = saved;
     return handle;
+}
+
+bool nv_os_own_folder(char *folder, size_t size_bytes)
+{
+    Dl_info here;
+    if (!dladdr((const void *)&nv_os_linux, &here) || !here.dli_fname)
+        return false;
+    const char *slash = strrchr(here.dli_fname, '/');
+    size_t length = slash ? (size_t)(slash - here.dli_fname) : size_bytes;
+    if (length >= size_bytes)
+        return false;
+    memcpy(folder, here.dli_fname, length);
+    folder[length] = '\0';
+    return true;
 }
 
 static void *os_symbol(void *library, const char *name)

@@ -165,6 +165,9 @@ static inline bool nv_os_is_same_file(const struct statx *a, const struct statx 
 /* What mappings consist of, in bytes. */
 size_t nv_os_page_bytes(void);
 
+/* The folder of the library that this is in (of the program, if it is static). False: not known, or too long. */
+bool nv_os_own_folder(char *folder, size_t size_bytes);
+
 /* The status that stands for a failed flush: a negative errno as nv_os gives it. */
 NTSTATUS nv_os_status(int error);
 
