@@ -153,7 +153,7 @@ static void approach(struct shrinking *shrinking, uint32_t i)
         uint32_t near = shrinking->newest ? count - 1 - step : step;
 
         if (near == failing)
-            return;
+            break;
         shrinking->failing.values[i] = near;
         if (fails(shrinking, shrinking->set, shrinking->count))
             return;
