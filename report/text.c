@@ -259,7 +259,7 @@ static struct place write_place(const struct nv_finding *finding)
     struct place place = {.heading = nv_rule_is_refusal(finding->rule) ? "called at" : "written at",
                           .stack = &finding->write_stack};
     if (is_of_content(finding))
-        place.unknown = "written by  no call of the interface; --explain finds out which code stored it";
+        place.unknown = "written by  no call of the interface; --explain looks for the code that stored it";
     place.lines = nv_stack_shown(place.stack);
     if (!place.lines && place.unknown)
         place.lines = 1;

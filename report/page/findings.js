@@ -100,7 +100,7 @@ function stacksView(finding) {
     stackView(
       refused ? 'Called at' : 'Written at',
       finding.stack,
-      content && 'By no call of the interface: this level does not see where other stores come from.',
+      content && 'By no call of the interface; --explain looks for the code that stored it.',
     ),
     stackView(
       'Flushed at',
