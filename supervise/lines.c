@@ -281,10 +281,8 @@ static bool commit_noted(struct nv_page_records *page, size_t first, size_t end,
 
         if (version)
             commit(page, i, version);
-        if (atomic_load(&page->page.unnamed) >> i & 1) {
-            atomic_fetch_and(&page->page.unnamed, ~((uint64_t)1 << i));
+        if (atomic_load(&page->page.unnamed) >> i & 1)
             atomic_store(&page->lines[i].unnamed, 0);
-        }
     }
     nv_page_unlock(&page->page);
     return false;

@@ -19,7 +19,8 @@ static struct {
     _Atomic uintptr_t start, end; /* end 0: none */
     _Atomic(const struct nv_binding *) binding;
 } regions[REGIONS];
-static _Atomic size_t region_count; /* slots ever used */
+static _Atomic size_t region_count;     /* slots ever used */
+static _Atomic uint32_t region_changes; /* so far */
 static NVRTL_STORE_WATCH *watches;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
@@ -30,6 +31,7 @@ static void tell_watches(void)
 {
     uintptr_t low = UINTPTR_MAX, high = 0;
 
+    atomic_fetch_add(&region_changes, 1);
     for (size_t i = 0; i < atomic_load(&region_count); i++) {
         uintptr_t start = atomic_load(&regions[i].start), end = atomic_load(&regions[i].end);
 
@@ -124,15 +126,33 @@ static uint64_t bits(uint64_t from, uint64_t to)
 /* Bytes of one page: [at, at + size_bytes) in the file. */
 typedef void act_on_page(struct nv_page_records *page, uint64_t at, size_t size_bytes, uint16_t place);
 
-static void note_line(struct nv_page_records *page, size_t number, uint64_t mask, uint16_t place)
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the nth byte of `unnamed` is the line's nth word");
+
+/*
+ * Whole words are set by plain stores, which others of the line do not wait for, nor undo. The page's bit comes last
+ * and stays.
+ */
+static void note_words(struct nv_line_record *line, uint64_t from, uint64_t to)
+{
+    unsigned char *words = (unsigned char *)&line->unnamed;
+
+    for (uint64_t i = from / NV_WORD_BYTES; i < to / NV_WORD_BYTES; i++)
+        if (__atomic_load_n(&words[i], __ATOMIC_RELAXED) != UINT8_MAX)
+            __atomic_store_n(&words[i], UINT8_MAX, __ATOMIC_RELAXED);
+}
+
+/* Bytes [from, to) of the line. */
+static inline void note_line(struct nv_page_records *page, size_t number, uint64_t from, uint64_t to, uint16_t place)
 {
     struct nv_line_record *line = &page->lines[number];
     uint64_t bit = (uint64_t)1 << number;
 
     nv_page_write(page, bit, place);
-    if ((atomic_load(&line->unnamed) & mask) != mask)
-        atomic_fetch_or(&line->unnamed, mask);
-    if ((atomic_load(&page->page.unnamed) & bit) == 0)
+    if (((from | to) % NV_WORD_BYTES) == 0)
+        note_words(line, from, to);
+    else if ((~atomic_load_explicit(&line->unnamed, memory_order_relaxed) & bits(from, to)) != 0)
+        atomic_fetch_or(&line->unnamed, bits(from, to));
+    if ((atomic_load_explicit(&page->page.unnamed, memory_order_relaxed) & bit) == 0)
         atomic_fetch_or(&page->page.unnamed, bit);
 }
 
@@ -143,19 +163,15 @@ static void note_store(struct nv_page_records *page, uint64_t at, size_t size_by
     while (at < end) {
         uint64_t line_end = (at | (LINE_BYTES - 1)) + 1, stop = end < line_end ? end : line_end;
 
-        note_line(page, at % NV_PAGE_BYTES / LINE_BYTES, bits(at, stop), place);
+        note_line(page, at % NV_PAGE_BYTES / LINE_BYTES, at % LINE_BYTES, at % LINE_BYTES + (stop - at), place);
         at = stop;
     }
 }
 
-/* The page's bit goes first: a store that is noted meanwhile sets it again. */
-static void name_line(struct nv_page_records *page, size_t number, uint64_t mask)
+static void name_line(struct nv_line_record *line, uint64_t mask)
 {
-    uint64_t bit = (uint64_t)1 << number;
-
-    atomic_fetch_and(&page->page.unnamed, ~bit);
-    if ((atomic_fetch_and(&page->lines[number].unnamed, ~mask) & ~mask) != 0)
-        atomic_fetch_or(&page->page.unnamed, bit);
+    if ((atomic_load_explicit(&line->unnamed, memory_order_relaxed) & mask) != 0)
+        atomic_fetch_and(&line->unnamed, ~mask);
 }
 
 static void note_flush(struct nv_page_records *page, uint64_t at, size_t size_bytes, uint16_t place)
@@ -170,7 +186,7 @@ static void note_flush(struct nv_page_records *page, uint64_t at, size_t size_by
 
         if (from >= end)
             return;
-        name_line(page, number, bits(from > at ? from : at, to < end ? to : end));
+        name_line(&page->lines[number], bits(from > at ? from : at, to < end ? to : end));
     }
 }
 
@@ -191,19 +207,55 @@ static inline __attribute__((always_inline)) void each_page(const struct nv_bind
     }
 }
 
-void nv_stores_see(const void *address, size_t size_bytes, const void *place)
+/* The page of `address`, for the next store, if all of it is in the region that was found. */
+static void remember(struct nv_thread *thread, const struct nv_binding *binding, uintptr_t address, uint32_t changes)
 {
-    struct nv_thread *thread = nv_thread_self();
-    const struct nv_binding *binding = thread != NULL ? find(thread, (uintptr_t)address) : NULL;
+    uintptr_t start = address & ~(uintptr_t)(NV_PAGE_BYTES - 1), end = start + NV_PAGE_BYTES, part_end;
+    const struct nv_binding_part *part = nv_binding_part(binding, start, &part_end);
+    const struct nv_file_map *map = part->file != NULL ? nv_file_reach(part->file, end + part->shift) : NULL;
+    bool whole = atomic_load(&regions[thread->store_region].start) <= start &&
+                 end <= atomic_load(&regions[thread->store_region].end);
 
+    thread->store_page.start = start;
+    thread->store_page.records = map != NULL && whole ? nv_file_page(map, start + part->shift) : NULL;
+    thread->store_page.regions = changes;
+}
+
+/* Most stores are near the last one: then nothing has to be looked for. */
+static inline bool is_in_last_page(const struct nv_thread *thread, uintptr_t address, size_t size_bytes)
+{
+    const struct nv_thread_page *page = &thread->store_page;
+
+    return page->records != NULL && address - page->start < NV_PAGE_BYTES &&
+           size_bytes <= page->start + NV_PAGE_BYTES - address && nv_tell_log == NULL &&
+           page->regions == atomic_load_explicit(&region_changes, memory_order_acquire);
+}
+
+static void see_elsewhere(struct nv_thread *thread, uintptr_t address, size_t size_bytes, const void *place)
+{
+    uint32_t changes = atomic_load(&region_changes);
+    const struct nv_binding *binding = find(thread, address);
     uint16_t id;
 
     if (binding == NULL)
         return;
     id = nv_place_of_code(thread, place);
-    each_page(binding, (uintptr_t)address, size_bytes, note_store, id);
+    each_page(binding, address, size_bytes, note_store, id);
     if (__builtin_expect(nv_tell_log != NULL, 0))
-        nv_pending_note(thread, binding, (uintptr_t)address, size_bytes, id);
+        nv_pending_note(thread, binding, address, size_bytes, id);
+    remember(thread, binding, address, changes);
+}
+
+void nv_stores_see(const void *address, size_t size_bytes, const void *place)
+{
+    struct nv_thread *thread = nv_thread_self();
+
+    if (thread == NULL)
+        return;
+    if (__builtin_expect(is_in_last_page(thread, (uintptr_t)address, size_bytes), 1))
+        note_store(thread->store_page.records, (uintptr_t)address, size_bytes, nv_place_of_code(thread, place));
+    else
+        see_elsewhere(thread, (uintptr_t)address, size_bytes, place);
 }
 
 void nv_stores_made(void)

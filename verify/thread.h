@@ -21,10 +21,20 @@ struct nv_thread_place {
     uint16_t caller_count, id;
 };
 
+struct nv_page_records;
+
+/* The page that the thread stored to last, if all of it is watched: good until the regions change. */
+struct nv_thread_page {
+    uintptr_t start;
+    struct nv_page_records *records; /* NULL: none */
+    uint32_t regions;                /* as many changes of the regions */
+};
+
 struct nv_thread {
     struct nv_flight flight; /* cpu-cache */
     bool in_places;
     size_t store_region; /* where the last store was found */
+    struct nv_thread_page store_page;
     /* Of a recorded run: */
     bool telling;               /* a call in the midst of it is a signal handler's */
     bool flushed;               /* since the last drain */
