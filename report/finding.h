@@ -157,6 +157,11 @@ size_t nv_report_errors(const struct nv_report *report); /* findings of severity
 
 /* symbols.c: fill function, source and line of every frame, by libdw. What cannot be found stays NULL. */
 void nv_report_symbolise(struct nv_report *report);
+/* The same, of one stack after another. NULL: no memory. */
+struct nv_symboliser;
+struct nv_symboliser *nv_symboliser_new(void);
+void nv_symbolise(struct nv_symboliser *symboliser, struct nv_stack *stack);
+void nv_symboliser_free(struct nv_symboliser *symboliser);
 
 /* suppress.c */
 struct nv_suppressions;

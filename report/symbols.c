@@ -29,7 +29,7 @@ struct place {
     struct nv_stack lines;
 };
 
-struct symboliser {
+struct nv_symboliser {
     struct module *modules;
     struct place **places;
     size_t place_room;
@@ -63,7 +63,7 @@ static void normalise(char *path)
 }
 
 /* The source as a person would name it from the current folder. NULL: no memory, or no name. */
-static char *source_path(const struct symboliser *symboliser, const char *compiled_in, const char *name)
+static char *source_path(const struct nv_symboliser *symboliser, const char *compiled_in, const char *name)
 {
     char path[PATH_MAX];
     if (!name || !*name)
@@ -100,7 +100,7 @@ static bool module_open(struct module *module)
 }
 
 /* NULL: no memory, or it cannot be read. */
-static struct module *module_find(struct symboliser *symboliser, const char *path)
+static struct module *module_find(struct nv_symboliser *symboliser, const char *path)
 {
     for (struct module *module = symboliser->modules; module; module = module->next)
         if (strcmp(module->path, path) == 0)
@@ -123,7 +123,7 @@ static struct module *module_find(struct symboliser *symboliser, const char *pat
 /* -- places -- */
 
 /* An inlined function's caller is where its DIE says. */
-static void fill_call_site(const struct symboliser *symboliser, Dwarf_Die *unit, Dwarf_Die *inlined,
+static void fill_call_site(const struct nv_symboliser *symboliser, Dwarf_Die *unit, Dwarf_Die *inlined,
                            struct nv_frame *caller)
 {
     Dwarf_Attribute memory;
@@ -150,7 +150,7 @@ static int function_scope(Dwarf_Die *scopes, int first, int count)
 }
 
 /* Name the functions from the innermost outwards, and where each was called when it is inlined. */
-static void fill_functions(const struct symboliser *symboliser, Dwarf_Die *unit, Dwarf_Addr address,
+static void fill_functions(const struct nv_symboliser *symboliser, Dwarf_Die *unit, Dwarf_Addr address,
                            struct nv_stack *lines)
 {
     Dwarf_Die *around = NULL, *scopes = NULL;
@@ -182,7 +182,8 @@ static Dwarf_Die *find_unit(const struct module *module, Dwarf_Addr address, Dwa
     return unit;
 }
 
-static void fill_line(const struct symboliser *symboliser, Dwarf_Die *unit, Dwarf_Addr address, struct nv_frame *frame)
+static void fill_line(const struct nv_symboliser *symboliser, Dwarf_Die *unit, Dwarf_Addr address,
+                      struct nv_frame *frame)
 {
     Dwarf_Attribute memory;
     int number = 0;
@@ -195,7 +196,7 @@ static void fill_line(const struct symboliser *symboliser, Dwarf_Die *unit, Dwar
 }
 
 /* Offsets are return addresses: the call is the instruction before. */
-static void place_fill(const struct symboliser *symboliser, const struct module *module, struct place *place)
+static void place_fill(const struct nv_symboliser *symboliser, const struct module *module, struct place *place)
 {
     struct nv_frame *innermost = &place->lines.frames[0];
     Dwarf_Addr address = place->offset + module->bias - (place->offset != 0), bias;
@@ -213,12 +214,12 @@ static void place_fill(const struct symboliser *symboliser, const struct module 
 
 static bool place_equal(const void *context, size_t number, const void *key)
 {
-    const struct place *a = ((const struct symboliser *)context)->places[number], *b = key;
+    const struct place *a = ((const struct nv_symboliser *)context)->places[number], *b = key;
     return a->offset == b->offset && strcmp(a->module, b->module) == 0;
 }
 
 /* NULL: no memory, or the module cannot be read. */
-static const struct place *place_find(struct symboliser *symboliser, const struct nv_frame *frame)
+static const struct place *place_find(struct nv_symboliser *symboliser, const struct nv_frame *frame)
 {
     struct place key = {.module = frame->module, .offset = frame->offset};
     uint64_t hash = nv_hash_text(nv_hash_bytes(1, &key.offset, sizeof key.offset), key.module);
@@ -285,7 +286,7 @@ static bool has_main(const struct nv_stack *stack, size_t count)
 }
 
 /* What calls main has no name: nobody wants it, and it would take all of libc's debug information. */
-static void symbolise_stack(struct symboliser *symboliser, struct nv_stack *stack)
+void nv_symbolise(struct nv_symboliser *symboliser, struct nv_stack *stack)
 {
     for (size_t at = 0, next; at < stack->count && !has_main(stack, at); at = next) {
         const struct nv_frame *frame = &stack->frames[at];
@@ -295,7 +296,7 @@ static void symbolise_stack(struct symboliser *symboliser, struct nv_stack *stac
     }
 }
 
-static void symboliser_clear(struct symboliser *symboliser)
+static void symboliser_clear(struct nv_symboliser *symboliser)
 {
     for (size_t i = 0; i < symboliser->by_offset.count; i++) {
         struct nv_stack *lines = &symboliser->places[i]->lines;
@@ -315,22 +316,39 @@ static void symboliser_clear(struct symboliser *symboliser)
     }
 }
 
+struct nv_symboliser *nv_symboliser_new(void)
+{
+    struct nv_symboliser *symboliser = calloc(1, sizeof *symboliser);
+    if (!symboliser)
+        return NULL;
+    if (getcwd(symboliser->folder, sizeof symboliser->folder - 1) && symboliser->folder[0] == '/') {
+        if (symboliser->folder[1])
+            strcat(symboliser->folder, "/");
+    } else {
+        symboliser->folder[0] = '\0';
+    }
+    return symboliser;
+}
+
+void nv_symboliser_free(struct nv_symboliser *symboliser)
+{
+    if (symboliser)
+        symboliser_clear(symboliser);
+    free(symboliser);
+}
+
 void nv_report_symbolise(struct nv_report *report)
 {
-    struct symboliser symboliser = {0};
-    if (getcwd(symboliser.folder, sizeof symboliser.folder - 1) && symboliser.folder[0] == '/') {
-        if (symboliser.folder[1])
-            strcat(symboliser.folder, "/");
-    } else {
-        symboliser.folder[0] = '\0';
-    }
+    struct nv_symboliser *symboliser = nv_symboliser_new();
+    if (!symboliser)
+        return;
     for (size_t i = 0; i < report->finding_count; i++) {
-        symbolise_stack(&symboliser, &report->findings[i]->write_stack);
-        symbolise_stack(&symboliser, &report->findings[i]->flush_stack);
+        nv_symbolise(symboliser, &report->findings[i]->write_stack);
+        nv_symbolise(symboliser, &report->findings[i]->flush_stack);
     }
     for (size_t i = 0; i < report->mark_count; i++)
-        symbolise_stack(&symboliser, &report->marks[i].stack);
+        nv_symbolise(symboliser, &report->marks[i].stack);
     for (size_t i = 0; report->timeline && i < report->timeline->place_count; i++)
-        symbolise_stack(&symboliser, &report->timeline->places[i]);
-    symboliser_clear(&symboliser);
+        nv_symbolise(symboliser, &report->timeline->places[i]);
+    nv_symboliser_free(symboliser);
 }

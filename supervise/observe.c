@@ -86,9 +86,11 @@ static void drain(struct nv_observer *observer, bool over)
 {
     const struct nv_trace_event *event;
 
-    while (observer->log && (event = nv_log_next(observer->log, &observer->cursor, over)))
+    while (observer->log && (event = nv_log_next(observer->log, &observer->cursor, over))) {
+        nv_observe_note_place(observer, event->place);
         if (!observer->error)
             observer->error = nv_trace_put(observer->writer, event);
+    }
     if (observer->log && observer->cursor)
         nv_log_give_back(observer->log, observer->supervisor->log_fd, observer->cursor);
 }
@@ -180,6 +182,7 @@ void nv_observe_close(struct nv_supervisor *supervisor)
     nv_observe_forget_names(observer);
     nv_observe_forget_contents(observer);
     nv_observe_forget_maps(observer);
+    nv_observe_forget_stacks(observer);
     nv_log_close(observer->log);
     free(observer->buffer);
     free(observer);

@@ -46,6 +46,7 @@ struct nv_observer {
     struct nv_mapped *mapped;
     size_t mapped_count;
     uint8_t *buffer; /* NV_CHUNK_BYTES */
+    struct nv_stacks *stacks;
 
     pid_t thread; /* whose call is told of */
     bool initial; /* it is what was there before */
@@ -168,8 +169,12 @@ void nv_observe_sync_end(const struct nv_image *image, const struct nv_object *o
 
 /* The place of a stopped thread. 0: unknown. */
 uint32_t nv_observe_place(struct nv_observer *observer, pid_t thread);
+void nv_observe_forget_thread(struct nv_observer *observer, pid_t thread);
 void nv_observe_forget_process(struct nv_observer *observer, pid_t process);
+/* An event names it. */
+void nv_observe_note_place(struct nv_observer *observer, uint32_t place);
 /* The stacks of all places, as events. 0 or a negative errno. */
 int nv_observe_places(struct nv_observer *observer);
+void nv_observe_forget_stacks(struct nv_observer *observer);
 
 #endif

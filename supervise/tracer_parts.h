@@ -4,14 +4,13 @@
 #define NV_TRACER_PARTS_H
 
 #include "supervise/tracer.h"
+#include "supervise/unwind.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <sys/user.h>
 
 #define NV_TRACEE_HELD 16
-
-struct nv_unwinder;
 
 /* A shared mapping of a watched file. */
 struct nv_space_mapping {
@@ -109,9 +108,6 @@ uint32_t nv_unwind(struct nv_tracer *tracer, struct nv_tracee *tracee, const str
  */
 uint64_t nv_unwind_copy(struct nv_tracer *tracer, struct nv_tracee *tracee, const struct user_regs_struct *registers,
                         uint32_t *known);
-/* New code may be mapped. */
-void nv_unwinder_refresh(struct nv_unwinder *unwinder);
-void nv_unwinder_free(struct nv_unwinder *unwinder);
 
 /* A store by the code at these registers. */
 struct nv_place_of {

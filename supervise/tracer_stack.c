@@ -6,26 +6,7 @@
 #include "supervise/target.h"
 #include "supervise/tracer_parts.h"
 
-#include <elfutils/libdwfl.h>
-#include <stdlib.h>
 #include <string.h>
-
-enum { FRAMES = 48, REGISTERS = 17 };
-
-struct nv_unwinder {
-    Dwfl *dwfl;
-    pid_t process;
-    bool stale;
-    const struct nv_tracee *tracee; /* that is looked at */
-    const struct user_regs_struct *registers;
-    struct frames {
-        size_t count;
-        const char *modules[FRAMES];
-        uint64_t offsets[FRAMES];
-        size_t passed;   /* the innermost, which store for others */
-        uint64_t caller; /* where the innermost of all returns to */
-    } frames;
-};
 
 /* ---- whose code it is ---- */
 
@@ -59,136 +40,12 @@ static bool is_copy(const char *function)
     return false;
 }
 
-static bool stores_for_others(Dwfl_Module *module, Dwarf_Addr address)
+static bool stores_for_others(struct nv_unwinder *unwinder, uint64_t address)
 {
-    const char *name = dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, NULL, NULL), *function;
+    const char *module, *function;
 
-    if (name && is_interface(name))
-        return true;
-    function = dwfl_module_addrname(module, address);
-    return function && is_copy(function);
-}
-
-/* ---- libdw's questions ---- */
-
-static int no_debug_information(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base, const char *file,
-                                const char *link, GElf_Word check, char **found)
-{
-    (void)module, (void)user, (void)name, (void)base, (void)file, (void)link, (void)check, (void)found;
-    return -1;
-}
-
-static bool get_thread(Dwfl *dwfl, pid_t thread, void *context, void **argument)
-{
-    (void)dwfl, (void)thread;
-    *argument = context;
-    return true;
-}
-
-static pid_t next_thread(Dwfl *dwfl, void *context, void **argument)
-{
-    const struct nv_unwinder *unwinder = context;
-
-    (void)dwfl;
-    if (*argument)
-        return 0;
-    *argument = context;
-    return unwinder->tracee->thread;
-}
-
-static bool read_word(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *word, void *context)
-{
-    const struct nv_unwinder *unwinder = context;
-
-    (void)dwfl;
-    return !nv_target_read(unwinder->tracee->thread, address, word, sizeof *word);
-}
-
-static bool give_registers(Dwfl_Thread *thread, void *context)
-{
-    const struct user_regs_struct *of = ((const struct nv_unwinder *)context)->registers;
-    const Dwarf_Word words[REGISTERS] = {of->rax, of->rdx, of->rcx, of->rbx, of->rsi, of->rdi, of->rbp, of->rsp, of->r8,
-                                         of->r9,  of->r10, of->r11, of->r12, of->r13, of->r14, of->r15, of->rip};
-
-    return dwfl_thread_state_registers(thread, 0, REGISTERS, words);
-}
-
-static int take_frame(Dwfl_Frame *state, void *context)
-{
-    struct nv_unwinder *unwinder = context;
-    struct frames *frames = &unwinder->frames;
-    const char *name = NULL;
-    Dwfl_Module *module;
-    Dwarf_Addr address;
-    GElf_Addr bias = 0;
-    bool exact;
-
-    if (!dwfl_frame_pc(state, &address, &exact) || !address)
-        return DWARF_CB_ABORT;
-    if (frames->count == 1)
-        frames->caller = address;
-    address += exact; /* as if it were a call's: what follows the store */
-    module = dwfl_addrmodule(unwinder->dwfl, address - 1);
-    if (module)
-        name = dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
-    if (module && frames->passed == frames->count && stores_for_others(module, address - 1))
-        frames->passed++;
-    if (!name || *name != '/' || !dwfl_module_getelf(module, &bias))
-        bias = 0;
-    frames->modules[frames->count] = name && *name == '/' ? name : "?";
-    frames->offsets[frames->count] = address - bias;
-    return ++frames->count < FRAMES ? DWARF_CB_OK : DWARF_CB_ABORT;
-}
-
-/* ---- the unwinder of a space ---- */
-
-static struct nv_unwinder *make(pid_t thread)
-{
-    static char *no_path;
-    static const Dwfl_Callbacks callbacks = {
-        .find_elf = dwfl_linux_proc_find_elf, .find_debuginfo = no_debug_information, .debuginfo_path = &no_path};
-    struct nv_unwinder *unwinder = calloc(1, sizeof *unwinder);
-    long process = nv_target_status(thread, "Tgid:", 10);
-
-    if (!unwinder)
-        return NULL;
-    unwinder->process = process > 0 ? (pid_t)process : thread;
-    unwinder->stale = true;
-    unwinder->dwfl = dwfl_begin(&callbacks);
-    if (unwinder->dwfl)
-        return unwinder;
-    free(unwinder);
-    return NULL;
-}
-
-static bool attach(struct nv_unwinder *unwinder)
-{
-    static const Dwfl_Thread_Callbacks callbacks = {.next_thread = next_thread,
-                                                    .get_thread = get_thread,
-                                                    .memory_read = read_word,
-                                                    .set_initial_registers = give_registers};
-
-    if (unwinder->stale) {
-        dwfl_report_begin(unwinder->dwfl);
-        (void)dwfl_linux_proc_report(unwinder->dwfl, unwinder->process);
-        (void)dwfl_report_end(unwinder->dwfl, NULL, NULL);
-        unwinder->stale = false;
-    }
-    return dwfl_pid(unwinder->dwfl) >= 0 ||
-           dwfl_attach_state(unwinder->dwfl, NULL, unwinder->process, &callbacks, unwinder);
-}
-
-void nv_unwinder_refresh(struct nv_unwinder *unwinder)
-{
-    if (unwinder)
-        unwinder->stale = true;
-}
-
-void nv_unwinder_free(struct nv_unwinder *unwinder)
-{
-    if (unwinder)
-        dwfl_end(unwinder->dwfl);
-    free(unwinder);
+    return nv_unwinder_look(unwinder, address, &module, &function) &&
+           ((module && is_interface(module)) || (function && is_copy(function)));
 }
 
 /* ---- the book ---- */
@@ -217,67 +74,67 @@ static uint32_t number_of_stack(struct nv_explain_book *book, const struct nv_ex
     return number + 1;
 }
 
-static uint32_t enter(struct nv_explain_book *book, const struct frames *frames)
+/* As if the innermost were a call, too: by what follows it. */
+static uint32_t enter(struct nv_explain_book *book, struct nv_unwinder *unwinder, const struct nv_unwound *frames,
+                      size_t count)
 {
     struct nv_explain_stack stack;
-    size_t first = frames->passed < frames->count ? frames->passed : 0;
+    size_t first = 0;
 
+    while (first < count && stores_for_others(unwinder, frames[first].address - !frames[first].exact))
+        first++;
+    if (first == count)
+        first = 0;
     memset(&stack, 0, sizeof stack);
-    for (size_t i = first; i < frames->count && stack.count < NV_LEDGER_FRAMES; i++) {
-        stack.modules[stack.count] = number_of_module(book, frames->modules[i]);
-        stack.offsets[stack.count++] = frames->offsets[i];
+    for (size_t i = first; i < count && stack.count < NV_LEDGER_FRAMES; i++) {
+        stack.modules[stack.count] = number_of_module(book, frames[i].module);
+        stack.offsets[stack.count++] = frames[i].offset + frames[i].exact;
     }
     return stack.count ? number_of_stack(book, &stack) : 0;
 }
 
-/* For the thread with these registers. NULL: none. */
-static struct nv_unwinder *unwinder_of(struct nv_tracee *tracee, const struct user_regs_struct *registers)
+/* NULL: no memory. */
+static struct nv_unwinder *unwinder_of(struct nv_tracee *tracee)
 {
     struct nv_space *space = tracee->space;
 
     if (!space->unwinder)
-        space->unwinder = make(tracee->thread);
-    if (!space->unwinder)
-        return NULL;
-    space->unwinder->tracee = tracee;
-    space->unwinder->registers = registers;
-    space->unwinder->frames.count = 0;
-    space->unwinder->frames.passed = 0;
-    space->unwinder->frames.caller = 0;
-    return attach(space->unwinder) ? space->unwinder : NULL;
+        space->unwinder = nv_unwinder_new(tracee->thread);
+    return space->unwinder;
+}
+
+static size_t unwind(struct nv_tracee *tracee, const struct user_regs_struct *registers, struct nv_unwound *frames)
+{
+    struct nv_unwinder *unwinder = unwinder_of(tracee);
+
+    return unwinder ? nv_unwind_frames(unwinder, tracee->thread, registers, frames, NV_UNWOUND_FRAMES) : 0;
 }
 
 uint32_t nv_unwind(struct nv_tracer *tracer, struct nv_tracee *tracee, const struct user_regs_struct *registers)
 {
-    struct nv_unwinder *unwinder = unwinder_of(tracee, registers);
+    struct nv_unwound frames[NV_UNWOUND_FRAMES];
+    size_t count = unwind(tracee, registers, frames);
 
-    if (!unwinder)
-        return 0;
-    (void)dwfl_getthread_frames(unwinder->dwfl, tracee->thread, take_frame, unwinder);
-    return enter(tracer->book, &unwinder->frames);
+    return count ? enter(tracer->book, tracee->space->unwinder, frames, count) : 0;
 }
 
 /* Most code is none that copies: that is told without unwinding. */
-static bool is_in_copy(struct nv_tracee *tracee, const struct user_regs_struct *registers)
-{
-    struct nv_unwinder *unwinder = unwinder_of(tracee, registers);
-    Dwfl_Module *module = unwinder ? dwfl_addrmodule(unwinder->dwfl, registers->rip) : NULL;
-
-    return module && stores_for_others(module, registers->rip);
-}
-
 uint64_t nv_unwind_copy(struct nv_tracer *tracer, struct nv_tracee *tracee, const struct user_regs_struct *registers,
                         uint32_t *known)
 {
-    const struct frames *frames;
+    struct nv_unwinder *unwinder = unwinder_of(tracee);
+    struct nv_unwound frames[NV_UNWOUND_FRAMES];
+    size_t count;
     uint64_t top;
 
-    if (!is_in_copy(tracee, registers) || !(*known = nv_unwind(tracer, tracee, registers)))
+    if (!unwinder || !stores_for_others(unwinder, registers->rip))
         return 0;
-    frames = &tracee->space->unwinder->frames;
-    if (nv_target_read(tracee->thread, registers->rsp, &top, sizeof top) || top != frames->caller)
+    count = unwind(tracee, registers, frames);
+    *known = count ? enter(tracer->book, unwinder, frames, count) : 0;
+    if (!*known || count < 2 || nv_target_read(tracee->thread, registers->rsp, &top, sizeof top) ||
+        top != frames[1].address)
         return 0; /* it has a frame, and may call others */
-    return frames->caller;
+    return top;
 }
 
 uint32_t nv_place_of(void *place_of)

@@ -238,6 +238,7 @@ static void thread_is_gone(struct nv_turns *turns, pid_t thread)
 {
     struct turn *turn = take_out(&turns->waiting, thread);
 
+    nv_observe_forget_thread(turns->observer, thread);
     if (turn)
         free_turn(turn);
     turn = turn_of(turns, thread);
