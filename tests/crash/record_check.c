@@ -3,9 +3,10 @@
  * Plays a trace, event by event, and compares what comes of it with the folder as the program left it: names, kinds,
  * modes, link targets, hard links, and every byte.
  *
- *   record_check TRACE FOLDER [KIND=COUNT | KIND>=COUNT | PROMISE TEXT | ORDER KIND KIND...]...
+ *   record_check TRACE FOLDER [KIND=COUNT | KIND>=COUNT | PROMISE TEXT | STACK KIND FUNCTION | ORDER KIND...]...
  *
- * Further words say how many events of a kind there are, which promises, and in which order the first of some come.
+ * Further words say how many events of a kind there are, which promises, in which function all of a kind were made, and
+ * in which order all events come.
  */
 #include "trace/file.h"
 
@@ -311,6 +312,44 @@ static void check_promise(const struct nv_trace *trace, const char *text)
     differs("there is no promise: %s", text);
 }
 
+static const struct nv_trace_event *place_of(const struct nv_trace *trace, const struct nv_trace_event *event)
+{
+    for (size_t i = 0; i < trace->event_count; i++)
+        if (trace->events[i]->kind == NV_TRACE_PLACE && event->place && trace->events[i]->place == event->place)
+            return trace->events[i];
+    return NULL;
+}
+
+static bool has_function(const struct nv_trace_event *place, const char *function)
+{
+    const char *line = nv_trace_payload(place), *end = line + place->payload_bytes;
+
+    while (line < end) {
+        if (!strncmp(line, function, strlen(function)) && line[strlen(function)] == '\t')
+            return true;
+        line = (const char *)memchr(line, '\n', (size_t)(end - line)) + 1;
+    }
+    return false;
+}
+
+/* All events of the kind have a stack with that function. */
+static void check_stacks(const struct nv_trace *trace, const char *text, const char *function)
+{
+    int kind = kind_of(text, strlen(text));
+
+    for (size_t i = 0; i < trace->event_count; i++) {
+        const struct nv_trace_event *event = trace->events[i], *place = place_of(trace, event);
+
+        if (event->kind != kind || (event->flags & NV_TRACE_INITIAL))
+            continue;
+        if (!place)
+            differs("event %zu, a %s, has no stack", i, text);
+        else if (!has_function(place, function))
+            differs("event %zu, a %s, is not of %s but of:\n%.*s", i, text, function, (int)place->payload_bytes,
+                    (char *)nv_trace_payload(place));
+    }
+}
+
 /* The words, up to the end, are kinds: all events of the run but PLACE and END, in their order. */
 static void check_order(const struct nv_trace *trace, char **words)
 {
@@ -367,7 +406,10 @@ int main(int argc, char **argv)
     for (int i = 3; i < argc; i++)
         if (!strcmp(argv[i], "PROMISE"))
             check_promise(trace, argv[++i]);
-        else if (!strcmp(argv[i], "ORDER")) {
+        else if (!strcmp(argv[i], "STACK")) {
+            check_stacks(trace, argv[i + 1], argv[i + 2]);
+            i += 2;
+        } else if (!strcmp(argv[i], "ORDER")) {
             check_order(trace, argv + i + 1);
             break;
         } else
