@@ -21,7 +21,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { TURN_MS = 50, IDLE_MS = 20 };
+/* Notified calls stop for certain, unless their thread ends. */
+enum { TURN_MS = 200, NOTIFIED_TURN_MS = 10000, IDLE_MS = 20 };
 
 #if defined(__x86_64__)
 #define OWN_ARCHITECTURE AUDIT_ARCH_X86_64
@@ -138,7 +139,9 @@ static void next(struct nv_turns *turns)
 
 static bool turn_is_over(const struct nv_turns *turns)
 {
-    return turns->current && now_ns() - turns->since_ns > TURN_MS * 1000000ull;
+    uint64_t turn_ms = turns->current && turns->current->notified ? NOTIFIED_TURN_MS : TURN_MS;
+
+    return turns->current && now_ns() - turns->since_ns > turn_ms * 1000000;
 }
 
 /* What was told of a notified call is told without a place, then. */
