@@ -508,7 +508,7 @@ static int start(struct nv_explorer *explorer, const struct nv_trace *trace, con
                                      .error_bytes = error_bytes};
     if (error_bytes)
         *error = 0;
-    status = nv_subject_open(&explorer->subject, trace, error, error_bytes);
+    status = nv_subject_open(&explorer->subject, trace);
     return status ? status : find_crashes(explorer);
 }
 

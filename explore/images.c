@@ -52,20 +52,6 @@ static void fill_entries(struct nv_image *image, const struct nv_point *point)
     qsort(image->entries, point->entry_count, sizeof *image->entries, by_path);
 }
 
-static int make_entries(struct nv_image *image, const struct nv_point *point)
-{
-    free(image->entries);
-    free(image->paths);
-    image->entries = calloc(point->entry_count + 1, sizeof *image->entries);
-    image->paths = malloc(path_bytes(point));
-    if (!image->entries || !image->paths)
-        return -ENOMEM;
-    fill_entries(image, point);
-    image->layout = point->layout;
-    image->number = point->number;
-    return 0;
-}
-
 /* ---- contents ---- */
 
 static int add_change(struct nv_image *image, uint64_t offset, uint64_t length_bytes, const uint8_t *bytes)
@@ -142,59 +128,93 @@ static int by_offset(const void *left, const void *right)
     return (a->offset > b->offset) - (a->offset < b->offset);
 }
 
-struct span {
-    size_t first, count;
-};
+static void set_content(struct nv_image *image, const struct nv_point *point, uint32_t place, struct nv_span span)
+{
+    for (uint32_t i = image->first[place]; i; i = image->next[i - 1]) {
+        struct nv_state_entry *entry = &image->entries[i - 1];
 
-/* Views stand by object: all of one file follow each other. */
-static int add_changes(struct nv_image *image, const struct nv_point *point, struct span *spans)
+        entry->changes = image->changes + span.first;
+        entry->change_count = span.count;
+        entry->content =
+            nv_hash_add(point->places[place].content, nv_hash_bytes(&entry->size_bytes, sizeof entry->size_bytes, 0));
+    }
+}
+
+/* What is the same for all contents that can be chosen in this layout. */
+static int add_fixed(struct nv_image *image, const struct nv_point *point)
 {
     int status = 0;
 
+    image->change_count = 0;
     for (size_t i = 0; i < point->place_count && !status; i++) {
         const struct nv_object *object = &point->model->objects[point->places[i].object];
 
-        spans[i].first = image->change_count;
+        image->spans[i].first = image->change_count;
         if (S_ISREG(object->mode))
             status = add_durable(image, object, &point->places[i]);
-        spans[i].count = image->change_count - spans[i].first;
+        image->spans[i].count = image->change_count - image->spans[i].first;
     }
-    for (size_t i = 0, next; i < point->view_count && !status; i = next) {
-        struct span *span = &spans[point->views[i].place];
-        size_t first = image->change_count;
+    image->fixed_changes = image->change_count;
+    for (uint32_t i = 0; i < point->place_count && !status; i++)
+        set_content(image, point, i, image->spans[i]);
+    return status;
+}
 
-        for (size_t j = 0; j < span->count && !status; j++)
-            status = add_change(image, image->changes[span->first + j].offset,
-                                image->changes[span->first + j].length_bytes, image->changes[span->first + j].bytes);
-        for (next = i; next < point->view_count && point->views[next].place == point->views[i].place && !status; next++)
-            status = add_view(image, point, &point->views[next]);
-        if (span->count)
-            qsort(image->changes + first, image->change_count - first, sizeof *image->changes, by_offset);
-        *span = (struct span){first, image->change_count - first};
+static int make_layout(struct nv_image *image, const struct nv_point *point)
+{
+    nv_image_free(image);
+    image->entries = calloc(point->entry_count + 1, sizeof *image->entries);
+    image->next = calloc(point->entry_count + 1, sizeof *image->next);
+    image->first = calloc(point->place_count + 1, sizeof *image->first);
+    image->spans = calloc(point->place_count + 1, sizeof *image->spans);
+    image->paths = malloc(path_bytes(point));
+    if (!image->entries || !image->next || !image->first || !image->spans || !image->paths)
+        return -ENOMEM;
+    fill_entries(image, point);
+    for (size_t i = 0; i < point->entry_count; i++) {
+        uint32_t place = point->place_of[image->entries[i].object] - 1;
+
+        image->next[i] = image->first[place];
+        image->first[place] = (uint32_t)i + 1;
     }
+    image->layout = point->layout;
+    image->number = point->number;
+    return add_fixed(image, point);
+}
+
+/* Views stand by object: all of one file follow each other, and their changes take the place of the fixed ones. */
+static int add_views(struct nv_image *image, const struct nv_point *point, size_t *view)
+{
+    uint32_t place = point->views[*view].place;
+    struct nv_span span = image->spans[place];
+    size_t first = image->change_count;
+    int status = 0;
+
+    for (size_t i = span.first; i < span.first + span.count && !status; i++)
+        status = add_change(image, image->changes[i].offset, image->changes[i].length_bytes, image->changes[i].bytes);
+    for (; *view < point->view_count && point->views[*view].place == place && !status; ++*view)
+        status = add_view(image, point, &point->views[*view]);
+    if (span.count)
+        qsort(image->changes + first, image->change_count - first, sizeof *image->changes, by_offset);
+    set_content(image, point, place, (struct nv_span){first, image->change_count - first});
     return status;
 }
 
 static int fill_changes(struct nv_image *image, const struct nv_point *point)
 {
-    struct span *spans = calloc(point->place_count + 1, sizeof *spans);
-    int status = spans ? 0 : -ENOMEM;
+    const struct nv_state_change *before = image->changes;
+    int status = 0;
 
-    image->change_count = 0;
-    if (!status)
-        status = add_changes(image, point, spans);
-    for (size_t i = 0; i < point->entry_count && !status; i++) {
-        struct nv_state_entry *entry = &image->entries[i];
-        uint32_t number = point->place_of[entry->object] - 1;
-
-        if (!S_ISREG(entry->mode))
-            continue;
-        entry->changes = image->changes + spans[number].first;
-        entry->change_count = spans[number].count;
-        entry->content =
-            nv_hash_add(point->places[number].content, nv_hash_bytes(&entry->size_bytes, sizeof entry->size_bytes, 0));
+    image->change_count = image->fixed_changes;
+    for (size_t i = 0; i < point->view_count && !status;)
+        status = add_views(image, point, &i);
+    if (!status && image->changes != before) { /* they moved, and all that points to them must */
+        image->change_count = image->fixed_changes;
+        for (uint32_t i = 0; i < point->place_count; i++)
+            set_content(image, point, i, image->spans[i]);
+        for (size_t i = 0; i < point->view_count && !status;)
+            status = add_views(image, point, &i);
     }
-    free(spans);
     return status;
 }
 
@@ -204,7 +224,7 @@ int nv_image_show(struct nv_image *image, const struct nv_point *point, bool bas
     int status = 0;
 
     if (!image->entries || image->layout != point->layout || image->number != point->number)
-        status = make_entries(image, point);
+        status = make_layout(image, point);
     if (!status)
         status = fill_changes(image, point);
     for (size_t i = 0; i < point->entry_count && base && !status; i++)
@@ -222,6 +242,9 @@ int nv_image_show(struct nv_image *image, const struct nv_point *point, bool bas
 void nv_image_free(struct nv_image *image)
 {
     free(image->entries);
+    free(image->first);
+    free(image->next);
+    free(image->spans);
     free(image->paths);
     free(image->changes);
     *image = (struct nv_image){0};

@@ -9,6 +9,11 @@ struct nv_image {
     struct nv_state state;
     uint64_t layout, number; /* of which the entries are */
     struct nv_state_entry *entries;
+    uint32_t *first, *next; /* entries + 1 of each place */
+    struct nv_span {
+        size_t first, count; /* changes */
+    } * spans;               /* of each place: those that the layout makes */
+    size_t fixed_changes;    /* of all of them */
     char *paths;
     struct nv_state_change *changes;
     size_t change_count, change_capacity;

@@ -7,10 +7,7 @@
 
 #include <errno.h>
 #include <nvrtl/nvm.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-#define OFFSET_MAX ((uint64_t)1 << 62)
 
 static struct nv_thread *thread_of(struct nv_model *model, uint32_t number)
 {
@@ -473,39 +470,6 @@ static void note_domain(struct nv_known *known, uint32_t domain)
         known->instant = false;
 }
 
-static bool names_end(const struct nv_trace_event *event)
-{
-    const char *payload = nv_trace_payload(event);
-    size_t left = event->payload_bytes, names = event->kind == NV_TRACE_RENAME ? 2 : 1;
-
-    if (event->kind == NV_TRACE_CREATE && S_ISLNK((mode_t)event->offset))
-        names = 2;
-    while (names--) {
-        const char *end = memchr(payload, 0, left);
-
-        if (!end)
-            return false;
-        left -= (size_t)(end + 1 - payload);
-        payload = end + 1;
-    }
-    return true;
-}
-
-static bool makes_sense(const struct nv_trace_event *event)
-{
-    uint64_t length =
-        event->kind == NV_TRACE_SIZE || event->kind == NV_TRACE_SYNC || event->kind == NV_TRACE_END ? 0 : event->length;
-
-    if (event->object >= 1u << 28 || event->parent >= 1u << 28 ||
-        (event->kind == NV_TRACE_RENAME && event->other >> 28))
-        return false;
-    if (event->kind >= NV_TRACE_CREATE && event->kind <= NV_TRACE_RENAME)
-        return event->object && names_end(event);
-    if (event->kind >= NV_TRACE_MODE && event->kind <= NV_TRACE_FLUSH && !event->object)
-        return false;
-    return event->offset <= OFFSET_MAX - event->payload_bytes && length <= OFFSET_MAX - event->offset;
-}
-
 static void note(struct nv_subject *subject, const struct nv_trace_event *event)
 {
     uint32_t highest = event->object > event->parent ? event->object : event->parent;
@@ -516,16 +480,11 @@ static void note(struct nv_subject *subject, const struct nv_trace_event *event)
         subject->object_count = highest + 1;
 }
 
-int nv_subject_open(struct nv_subject *subject, const struct nv_trace *trace, char *error, size_t error_bytes)
+int nv_subject_open(struct nv_subject *subject, const struct nv_trace *trace)
 {
     *subject = (struct nv_subject){.trace = trace, .object_count = 1};
-    for (size_t i = 0; i < trace->event_count; i++) {
-        if (!makes_sense(trace->events[i])) {
-            snprintf(error, error_bytes, "event %zu of the trace makes no sense", i + 1);
-            return -EINVAL;
-        }
+    for (size_t i = 0; i < trace->event_count; i++)
         note(subject, trace->events[i]);
-    }
     subject->objects = calloc(subject->object_count, sizeof *subject->objects);
     if (!subject->objects)
         return -ENOMEM;

@@ -24,8 +24,8 @@ struct nv_subject {
     uint32_t object_count;    /* one more than the highest */
 };
 
-/* Whether the events make sense: -EINVAL, and a line in `error`. */
-int nv_subject_open(struct nv_subject *subject, const struct nv_trace *trace, char *error, size_t error_bytes);
+/* The trace is one that nv_trace_load took. -ENOMEM. */
+int nv_subject_open(struct nv_subject *subject, const struct nv_trace *trace);
 void nv_subject_close(struct nv_subject *subject);
 
 struct nv_flushed {

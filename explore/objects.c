@@ -443,6 +443,8 @@ int nv_object_commit_lengths(struct nv_object *object, uint64_t event)
         if (object->lengths[done].cut)
             status = commit_cut(object, object->lengths[done]);
     }
+    if (!done)
+        return status;
     object->length_count -= done;
     memmove(object->lengths, object->lengths + done, object->length_count * sizeof *object->lengths);
     return status;

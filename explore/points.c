@@ -488,9 +488,24 @@ static int add_views(struct nv_point *point)
     return status;
 }
 
+/* Nothing but contents was chosen since. */
+static bool is_laid_out(const struct nv_point *point, const uint32_t *parts)
+{
+    for (size_t i = 0; i < point->part_count; i++)
+        if (point->chosen_parts[i] != (parts[i] < point->parts[i].count ? parts[i] : point->parts[i].count - 1))
+            return false;
+    return point->layout;
+}
+
 int nv_point_lay_out(struct nv_point *point, const uint32_t *parts)
 {
     int status;
+
+    if (is_laid_out(point, parts)) {
+        for (size_t i = 0; i < point->view_count; i++)
+            nv_point_choose(point, i, 0);
+        return 0;
+    }
 
     for (size_t i = 0; i < point->place_count; i++)
         point->place_of[point->places[i].object] = 0;

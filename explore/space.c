@@ -14,9 +14,9 @@ static bool can_leave(const struct nv_space *space, size_t i)
 
 static uint32_t far_end(const struct nv_space *space, size_t i, bool newest)
 {
-    if (!newest)
-        return 0;
-    return space->newest[i] || space->alternatives[i] == 1 ? space->newest[i] : 1;
+    if (!space->newest[i])
+        return 1; /* both ends hold the same */
+    return newest ? space->newest[i] : 0;
 }
 
 static bool ends_differ(const struct nv_space *space)
