@@ -14,7 +14,16 @@
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 
-enum { THREADS = 64, TABLE_SLOTS = 4 * NV_LEDGER_PLACES };
+enum { THREADS = 64, TABLE_SLOTS = 4 * NV_LEDGER_PLACES, SEEN = 1024 };
+
+/* A stack that was unwound: as long as the same return addresses lie where they lay, it is the same. */
+struct seen {
+    struct nv_unwinder *unwinder;
+    uint64_t instruction, stack;
+    uint32_t place;
+    size_t count;
+    uint64_t at[NV_LEDGER_FRAMES], addresses[NV_LEDGER_FRAMES];
+};
 
 struct nv_stacks {
     struct known {
@@ -24,6 +33,7 @@ struct nv_stacks {
     size_t next;
     uint32_t table[TABLE_SLOTS]; /* places, by their frames */
     bool named[NV_LEDGER_PLACES];
+    struct seen seen[SEEN];
 };
 
 /* ---- unwinders ---- */
@@ -36,6 +46,9 @@ static void forget(struct nv_stacks *stacks, struct known *known)
     for (size_t i = 0; i < THREADS; i++)
         if (stacks->known[i].unwinder == unwinder)
             return;
+    for (size_t i = 0; i < SEEN; i++)
+        if (stacks->seen[i].unwinder == unwinder)
+            stacks->seen[i].unwinder = NULL;
     nv_unwinder_free(unwinder);
 }
 
@@ -162,25 +175,71 @@ static bool read_registers(pid_t thread, struct user_regs_struct *registers)
     return !ptrace(PTRACE_GETREGSET, thread, (void *)NT_PRSTATUS, &into);
 }
 
-uint32_t nv_observe_place(struct nv_observer *observer, pid_t thread)
+static struct seen *slot_of(struct nv_stacks *stacks, uint64_t instruction, uint64_t stack)
+{
+    uint64_t hash = (instruction ^ stack << 20) * 0x9e3779b97f4a7c15u;
+
+    return &stacks->seen[hash >> 32 & (SEEN - 1)];
+}
+
+static bool is_seen(const struct seen *seen, pid_t thread)
+{
+    uint64_t words[NV_LEDGER_FRAMES];
+    struct iovec own = {words, seen->count * sizeof *words}, theirs[NV_LEDGER_FRAMES];
+
+    for (size_t i = 0; i < seen->count; i++)
+        theirs[i] = (struct iovec){(void *)(uintptr_t)seen->at[i], sizeof *words};
+    return (!seen->count ||
+            process_vm_readv(thread, &own, 1, theirs, seen->count, 0) == (ssize_t)(seen->count * sizeof *words)) &&
+           !memcmp(words, seen->addresses, seen->count * sizeof *words);
+}
+
+static void see(struct seen *seen, const struct nv_unwound *unwound, size_t count)
+{
+    seen->count = 0;
+    for (size_t i = 1; i < count; i++) {
+        if (!unwound[i].kept_at) {
+            seen->unwinder = NULL;
+            return;
+        }
+        seen->at[seen->count] = unwound[i].kept_at;
+        seen->addresses[seen->count++] = unwound[i].address;
+    }
+}
+
+static uint32_t unwind(struct nv_observer *observer, pid_t thread, struct nv_unwinder *unwinder,
+                       const struct user_regs_struct *registers, struct seen *seen)
 {
     struct nv_ledger *ledger = observer->supervisor->ledger;
     struct nv_ledger_frame frames[NV_LEDGER_FRAMES];
     struct nv_unwound unwound[NV_LEDGER_FRAMES];
-    struct nv_unwinder *unwinder;
+    size_t count = nv_unwind_frames(unwinder, thread, registers, unwound, NV_LEDGER_FRAMES);
+
+    memset(frames, 0, sizeof frames);
+    for (size_t i = 0; i < count; i++)
+        frames[i] = (struct nv_ledger_frame){module_of(ledger, unwound[i].module), unwound[i].offset};
+    see(seen, unwound, count);
+    return count ? look_up(observer->stacks, ledger, frames, count) : 0;
+}
+
+uint32_t nv_observe_place(struct nv_observer *observer, pid_t thread)
+{
     struct user_regs_struct registers;
-    size_t count;
+    struct nv_unwinder *unwinder;
+    uint64_t instruction, stack;
+    struct seen *seen;
 
     if (!observer->stacks)
         observer->stacks = calloc(1, sizeof *observer->stacks);
     unwinder = observer->stacks ? find_unwinder(observer->stacks, thread) : NULL;
     if (!unwinder || !read_registers(thread, &registers))
         return 0;
-    count = nv_unwind_frames(unwinder, thread, &registers, unwound, NV_LEDGER_FRAMES);
-    memset(frames, 0, sizeof frames);
-    for (size_t i = 0; i < count; i++)
-        frames[i] = (struct nv_ledger_frame){module_of(ledger, unwound[i].module), unwound[i].offset};
-    return count ? look_up(observer->stacks, ledger, frames, count) : 0;
+    nv_unwind_where(&registers, &instruction, &stack);
+    seen = slot_of(observer->stacks, instruction, stack);
+    if (seen->unwinder == unwinder && seen->instruction == instruction && seen->stack == stack && is_seen(seen, thread))
+        return seen->place;
+    *seen = (struct seen){.unwinder = unwinder, .instruction = instruction, .stack = stack};
+    return seen->place = unwind(observer, thread, unwinder, &registers, seen);
 }
 
 /* ---- at the end ---- */

@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REFRESHES_MAX = 64 }; /* of a program that makes code itself */
+enum {
+    REFRESHES_MAX = 64, /* of a program that makes code itself */
+    READS = 64
+};
 
 struct nv_unwinder {
     Dwfl *dwfl;
@@ -23,6 +26,10 @@ struct nv_unwinder {
     size_t count, room;
     bool unknown; /* a frame was in no module */
     unsigned refreshed;
+    struct read {
+        uint64_t address, word;
+    } reads[READS]; /* the last ones */
+    size_t read_count;
 };
 
 /* ---- libdw's questions ---- */
@@ -54,10 +61,25 @@ static pid_t next_thread(Dwfl *dwfl, void *context, void **argument)
 
 static bool read_word(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *word, void *context)
 {
-    const struct nv_unwinder *unwinder = context;
+    struct nv_unwinder *unwinder = context;
 
     (void)dwfl;
-    return !nv_target_read(unwinder->thread, address, word, sizeof *word);
+    if (nv_target_read(unwinder->thread, address, word, sizeof *word))
+        return false;
+    unwinder->reads[unwinder->read_count++ % READS] = (struct read){address, *word};
+    return true;
+}
+
+/* Where the return address was read, of late. */
+static uint64_t find_read(const struct nv_unwinder *unwinder, uint64_t word)
+{
+    for (size_t i = 0; i < READS && i < unwinder->read_count; i++) {
+        const struct read *last = &unwinder->reads[(unwinder->read_count - 1 - i) % READS];
+
+        if (last->word == word)
+            return last->address;
+    }
+    return 0;
 }
 
 static bool give_registers(Dwfl_Thread *thread, void *context)
@@ -71,6 +93,17 @@ static bool give_registers(Dwfl_Thread *thread, void *context)
 #else
     (void)thread, (void)context;
     return false;
+#endif
+}
+
+void nv_unwind_where(const struct user_regs_struct *registers, uint64_t *instruction, uint64_t *stack)
+{
+#if defined(__x86_64__)
+    *instruction = registers->rip;
+    *stack = registers->rsp;
+#else
+    (void)registers;
+    *instruction = *stack = 0;
 #endif
 }
 
@@ -94,6 +127,7 @@ static int take_frame(Dwfl_Frame *state, void *context)
         bias = 0;
     frame->module = name && *name == '/' ? name : "?";
     frame->address = address;
+    frame->kept_at = unwinder->count ? find_read(unwinder, address) : 0;
     frame->offset = address - bias;
     return ++unwinder->count < unwinder->room ? DWARF_CB_OK : DWARF_CB_ABORT;
 }
@@ -139,6 +173,7 @@ static bool attach(struct nv_unwinder *unwinder)
 static void walk(struct nv_unwinder *unwinder)
 {
     unwinder->count = 0;
+    unwinder->read_count = 0;
     unwinder->unknown = false;
     if (attach(unwinder))
         (void)dwfl_getthread_frames(unwinder->dwfl, unwinder->thread, take_frame, unwinder);

@@ -17,6 +17,7 @@ struct nv_unwound {
     uint64_t address;   /* of its instruction, or of what follows its call */
     uint64_t offset;    /* the same, in the module's load image */
     bool exact;         /* the instruction, and no call */
+    uint64_t kept_at;   /* where on the stack its address was found; 0: that is not known */
 };
 
 /* Of a process. */
@@ -27,6 +28,8 @@ struct nv_unwinder *nv_unwinder_new(pid_t thread);
 /* The frames of a stopped thread with these registers, innermost first: how many. */
 size_t nv_unwind_frames(struct nv_unwinder *unwinder, pid_t thread, const struct user_regs_struct *registers,
                         struct nv_unwound *frames, size_t frames_max);
+/* The instruction, and the top of the stack. */
+void nv_unwind_where(const struct user_regs_struct *registers, uint64_t *instruction, uint64_t *stack);
 /* What the address lies in: the module's path and the function's name, each NULL when it is not known. */
 bool nv_unwinder_look(struct nv_unwinder *unwinder, uint64_t address, const char **module, const char **function);
 /* New code may be mapped. */
