@@ -158,6 +158,7 @@ int nv_observe_end(struct nv_observer *observer)
     int status;
 
     nv_observe_complete(observer, 0);
+    nv_observe_changes(observer);
     drain(observer, true);
     status = nv_observe_places(observer);
     tell_end(observer);

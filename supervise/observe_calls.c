@@ -10,11 +10,14 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <seccomp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #ifndef RWF_APPEND
@@ -88,15 +91,20 @@ static int find_path(const struct nv_observed_call *call, int folder, const char
     return found;
 }
 
+static bool find_name_at(struct nv_observed_call *call, int index, int folder, char *path)
+{
+    if (!split_path(path, call->names[index].name, sizeof call->names[index].name))
+        return false;
+    call->names[index].folder = find_path(call, folder, path);
+    return call->names[index].folder >= 0;
+}
+
 static bool find_name(struct nv_observed_call *call, int index, int folder, int argument)
 {
     char path[PATH_MAX];
 
-    if (nv_target_string(call->thread, call->arguments[argument], path, sizeof path) ||
-        !split_path(path, call->names[index].name, sizeof call->names[index].name))
-        return false;
-    call->names[index].folder = find_path(call, folder, path);
-    return call->names[index].folder >= 0;
+    return !nv_target_string(call->thread, call->arguments[argument], path, sizeof path) &&
+           find_name_at(call, index, folder, path);
 }
 
 /* The call would fail, or leads elsewhere, where a folder cannot be found. */
@@ -109,6 +117,24 @@ static bool begin_name(struct nv_observer *observer, struct nv_observed_call *ca
     if (found && kind->path[1])
         found = find_name(call, 1, descriptor(call, kind->second), kind->path[1]);
     return found;
+}
+
+/* A socket may have a name among files. */
+static bool begin_bind(struct nv_observer *observer, struct nv_observed_call *call)
+{
+    struct sockaddr_un address = {0};
+    uint64_t length = call->arguments[2];
+
+    (void)observer;
+    if (length > sizeof address || length <= offsetof(struct sockaddr_un, sun_path) ||
+        nv_target_read(call->thread, call->arguments[1], &address, length) || address.sun_family != AF_UNIX ||
+        !address.sun_path[0])
+        return false;
+
+    char path[sizeof address.sun_path + 1];
+
+    snprintf(path, sizeof path, "%.*s", (int)sizeof address.sun_path, address.sun_path);
+    return find_name_at(call, 0, AT_FDCWD, path);
 }
 
 static void end_new_name(struct nv_observer *observer, struct nv_observed_call *call)
@@ -426,6 +452,7 @@ static const struct nv_observed_kind kinds[] = {
     {"mknodat", begin_name, end_new_name, 0, .path = {1}},
     {"symlink", begin_name, end_new_name, NONE, .path = {1}},
     {"symlinkat", begin_name, end_new_name, 1, .path = {2}},
+    {"bind", begin_bind, end_new_name, NONE},
     {"link", begin_name, end_new_name, NONE, .path = {1}},
     {"linkat", begin_name, end_new_name, 2, .path = {3}},
     {"unlink", begin_name, end_gone_name, NONE, .path = {0}},

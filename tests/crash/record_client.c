@@ -15,9 +15,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -72,6 +74,8 @@ static void do_names(void)
     MUST(linkat(folder, "link", folder, "link-of-link", 0));
     MUST(mknod("pipe", S_IFIFO | 0600, 0));
     MUST(mknodat(folder, "file", S_IFREG | 0640, 0));
+    MUST(bind(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&(struct sockaddr_un){AF_UNIX, "dir/socket"},
+              sizeof(struct sockaddr_un)));
     MUST(rename("one", "dir/at/moved"));
     MUST(renameat(folder, "at/moved", folder, "three")); /* the same file: nothing happens */
     MUST(renameat(folder, "file", AT_FDCWD, "two"));     /* takes the place of another */
