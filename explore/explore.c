@@ -516,7 +516,7 @@ static void finish(struct nv_explorer *explorer, int status)
 {
     if (status && explorer->error_bytes && !*explorer->error)
         snprintf(explorer->error, explorer->error_bytes, "%s", strerror(-status));
-    nv_image_free(&explorer->image);
+    nv_image_end(&explorer->image);
     nv_seen_free(&explorer->seen);
     nv_subject_close(&explorer->subject);
     free(explorer->crashes);

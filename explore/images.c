@@ -239,7 +239,7 @@ int nv_image_show(struct nv_image *image, const struct nv_point *point, bool bas
     return status;
 }
 
-void nv_image_free(struct nv_image *image)
+void nv_image_end(struct nv_image *image)
 {
     free(image->entries);
     free(image->first);

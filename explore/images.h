@@ -21,6 +21,6 @@ struct nv_image {
 
 /* It holds until the point chooses again. -ENOMEM. */
 int nv_image_show(struct nv_image *image, const struct nv_point *point, bool base);
-void nv_image_free(struct nv_image *image);
+void nv_image_end(struct nv_image *image);
 
 #endif

@@ -92,7 +92,7 @@ int nv_model_ops(struct nv_model *model, const struct nv_trace_event *event, str
 
 static void apply_op(struct nv_model *model, const struct nv_op *op)
 {
-    nv_names_apply(&model->names, op);
+    nv_naming_apply(&model->names, op);
     if (op->is_mode)
         model->objects[op->object].mode = op->mode;
 }
@@ -287,7 +287,7 @@ static int commit_journal(struct nv_model *model, uint64_t event)
             status = nv_object_commit_lengths(&model->objects[op->object], op->event);
         op->event = 0;
     }
-    nv_names_settle(&model->names);
+    nv_naming_settle(&model->names);
     return status;
 }
 
@@ -313,7 +313,7 @@ static void commit_ops(struct nv_model *model, uint32_t folder, uint32_t object,
             apply_op(model, &names->ops[i]);
             names->ops[i].event = 0;
         }
-    nv_names_settle(names);
+    nv_naming_settle(names);
 }
 
 static bool has_new_length(const struct nv_object *object, uint64_t event)

@@ -111,14 +111,14 @@ int nv_names_add(struct nv_names *names, struct nv_op op)
     return 0;
 }
 
-void nv_names_apply(struct nv_names *names, const struct nv_op *op)
+void nv_naming_apply(struct nv_names *names, const struct nv_op *op)
 {
     for (int i = 0; i < 2; i++)
         if (op->slot[i])
             names->slots[op->slot[i]].durable = op->gives[i];
 }
 
-void nv_names_settle(struct nv_names *names)
+void nv_naming_settle(struct nv_names *names)
 {
     size_t kept = 0;
 

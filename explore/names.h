@@ -50,9 +50,9 @@ int nv_names_root(struct nv_names *names, uint32_t object);
 /* The newest names are as it says from now on. -ENOMEM. */
 int nv_names_add(struct nv_names *names, struct nv_op op);
 /* Durable at once. */
-void nv_names_apply(struct nv_names *names, const struct nv_op *op);
+void nv_naming_apply(struct nv_names *names, const struct nv_op *op);
 /* Drop operations that are durable: those whose event was set to 0. */
-void nv_names_settle(struct nv_names *names);
+void nv_naming_settle(struct nv_names *names);
 void nv_names_free(struct nv_names *names);
 
 #endif
