@@ -10,11 +10,13 @@ enum {
     NV_EXIT_USAGE = 2,
     NV_EXIT_FINDINGS = 99,
     NV_EXIT_FAILED = 125, /* nvrtl failed, or nothing could be verified */
+    NV_EXIT_SIGNAL = 130, /* crash: it was interrupted before a state failed */
 };
 
 /* Each takes its own arguments, argv[0] being "nvrtl NAME", and returns the exit status. */
 int nv_command_bench(int argc, char **argv);
 int nv_command_check(int argc, char **argv);
+int nv_command_crash(int argc, char **argv);
 int nv_command_flush(int argc, char **argv);
 int nv_command_info(int argc, char **argv);
 
@@ -27,5 +29,8 @@ const char *nv_verifier_path(char *buffer, size_t buffer_bytes);
 const char *nv_drop_in_path(const char *verifier, char *buffer, size_t buffer_bytes);
 /* Of the library that is preloaded to see flush instructions; NULL: it is not there. */
 const char *nv_traps_path(const char *verifier, char *buffer, size_t buffer_bytes);
+
+/* The program that calls recovery functions, found likewise. */
+const char *nv_recovery_host_path(char *buffer, size_t buffer_bytes);
 
 #endif

@@ -16,6 +16,8 @@ static const struct command {
     {"nvrtl info", "[FILE...]", "show the CPU's kernels and what makes each file durable", nv_command_info},
     {"nvrtl check", "[OPTION...] -- PROGRAM [ARG...]", "run a program and find what it never made durable",
      nv_command_check},
+    {"nvrtl crash", "[OPTION...] --recover=COMMAND -- PROGRAM [ARG...]",
+     "build what a power failure could leave, and run the program's recovery on it", nv_command_crash},
     {"nvrtl flush", "[OPTION...] FILE...", "make files, folders and file systems durable", nv_command_flush},
     {"nvrtl bench", "[OPTION...]", "measure this machine, beside libpmem and beside the limit", nv_command_bench},
 };

@@ -109,7 +109,7 @@ void nv_verified_init(struct nv_verified *verified, const char *command)
         (struct nv_verified){.command = command,
                              .descriptor = -1,
                              .findings_status = NV_EXIT_FINDINGS,
-                             .run = {.domain = NvrtlDomainCpuCache, .model = NV_FS_JOURNALED, .view = NV_VIEW_AUTO}};
+                             .run = {.domain = NvrtlDomainCpuCache, .model = NV_FS_JOURNALED, .view = NV_VIEW_AUTO, .ack_descriptor = -1}};
 }
 
 void nv_verified_free(struct nv_verified *verified)

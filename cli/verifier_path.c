@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where libnvrtl-verifier.so and libpmem.so.1 are: so that nvrtl runs from its build tree as well as installed. check.c
- * asks.
+ * Where libnvrtl-verifier.so, libpmem.so.1 and the recovery host are: so that nvrtl runs from its build tree as well as
+ * installed. check.c and crash.c ask.
  */
 #include "cli/command.h"
 #include "cli/config.h"
+#include "explore/host.h"
 #include "src/nvm/seam.h"
 #include "verify/ledger.h"
 
@@ -15,10 +16,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The folder beside the running program's, if the library is there. */
-static bool in_build_tree(char *buffer, size_t buffer_bytes)
+/* The folder beside the running program's of that name, if the file is there. */
+static bool in_build_tree(const char *folder, const char *file, char *buffer, size_t buffer_bytes)
 {
-    char program[PATH_MAX], library[PATH_MAX];
+    char program[PATH_MAX], whole[2 * PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     if (length <= 0)
         return false;
@@ -28,10 +29,10 @@ static bool in_build_tree(char *buffer, size_t buffer_bytes)
     if (!slash)
         return false;
     *slash = '\0';
-    int written = snprintf(library, sizeof library, "%s/verify/" NV_VERIFIER_LIBRARY, program);
-    if (written < 0 || (size_t)written >= sizeof library || access(library, R_OK) != 0)
+    int written = snprintf(whole, sizeof whole, "%s/%s/%s", program, folder, file);
+    if (written < 0 || (size_t)written >= sizeof whole || access(whole, R_OK) != 0)
         return false;
-    written = snprintf(buffer, buffer_bytes, "%s/verify", program);
+    written = snprintf(buffer, buffer_bytes, "%s/%s", program, folder);
     return written > 0 && (size_t)written < buffer_bytes;
 }
 
@@ -39,7 +40,7 @@ const char *nv_verifier_path(char *buffer, size_t buffer_bytes)
 {
     const char *chosen = secure_getenv("NVRTL_VERIFIER_PATH");
     if (!chosen || !*chosen)
-        return in_build_tree(buffer, buffer_bytes) ? buffer : NV_LIBRARY_FOLDER "/nvrtl";
+        return in_build_tree("verify", NV_VERIFIER_LIBRARY, buffer, buffer_bytes) ? buffer : NV_LIBRARY_FOLDER "/nvrtl";
     char whole[PATH_MAX];
     if (!realpath(chosen, whole) || strlen(whole) >= buffer_bytes)
         return chosen;
@@ -67,4 +68,12 @@ const char *nv_drop_in_path(const char *verifier, char *buffer, size_t buffer_by
         return length > 0 && (size_t)length < buffer_bytes ? buffer : NULL;
     }
     return NULL;
+}
+
+const char *nv_recovery_host_path(char *buffer, size_t buffer_bytes)
+{
+    size_t room = buffer_bytes > sizeof "/" NV_HOST_PROGRAM ? buffer_bytes - sizeof "/" NV_HOST_PROGRAM : 0;
+    if (in_build_tree("explore", NV_HOST_PROGRAM, buffer, room))
+        return strcat(buffer, "/" NV_HOST_PROGRAM);
+    return NV_LIBRARY_FOLDER "/nvrtl/" NV_HOST_PROGRAM;
 }

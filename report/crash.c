@@ -214,7 +214,7 @@ static char *message_of(const struct nv_crash_failure *failure)
         fputs("A power failure that", out);
         bool lost = list_causes(failure, true, " loses", out);
         list_causes(failure, false, lost ? ", and keeps" : " keeps", out);
-        fputs(", leaves a state that recovery does not survive", out);
+        fputs(" leaves a state that recovery does not survive", out);
     } else {
         fputs("What is durable at this point, with nothing else, is a state that recovery does not survive", out);
     }
