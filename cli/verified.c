@@ -105,11 +105,11 @@ error_t nv_verified_complete(struct nv_verified *verified)
 
 void nv_verified_init(struct nv_verified *verified, const char *command)
 {
-    *verified =
-        (struct nv_verified){.command = command,
-                             .descriptor = -1,
-                             .findings_status = NV_EXIT_FINDINGS,
-                             .run = {.domain = NvrtlDomainCpuCache, .model = NV_FS_JOURNALED, .view = NV_VIEW_AUTO, .ack_descriptor = -1}};
+    *verified = (struct nv_verified){
+        .command = command,
+        .descriptor = -1,
+        .findings_status = NV_EXIT_FINDINGS,
+        .run = {.domain = NvrtlDomainCpuCache, .model = NV_FS_JOURNALED, .view = NV_VIEW_AUTO, .ack_descriptor = -1}};
 }
 
 void nv_verified_free(struct nv_verified *verified)
