@@ -162,7 +162,7 @@ static int add_fixed(struct nv_image *image, const struct nv_point *point)
 
 static int make_layout(struct nv_image *image, const struct nv_point *point)
 {
-    nv_image_free(image);
+    nv_image_end(image);
     image->entries = calloc(point->entry_count + 1, sizeof *image->entries);
     image->next = calloc(point->entry_count + 1, sizeof *image->next);
     image->first = calloc(point->place_count + 1, sizeof *image->first);
