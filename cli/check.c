@@ -21,6 +21,7 @@ struct check {
 
 enum {
     OPTION_VIEW = NV_OPTION_OWN,
+    OPTION_DIRTY,
     OPTION_PERFORMANCE,
     OPTION_FAIL_SYNC,
     OPTION_EXPLAIN,
@@ -41,6 +42,10 @@ static const struct argp_option options[] = {
     {"view", OPTION_VIEW, "KIND", 0,
      "What the program sees in DIR: copy, overlay (see docs) or auto (default: a copy if it fits)", 2},
     {"scratch", NV_OPTION_SCRATCH, "DIR", 0, "Keep that view in DIR instead of memory", 2},
+    {"dirty", OPTION_DIRTY, "WAY", 0,
+     "How a sync finds what changed: compare (the whole file), hint (what the program's calls told of) or auto "
+     "(default: hints for large files)",
+     2},
     {"fail-sync", OPTION_FAIL_SYNC, "N", 0,
      "Let the Nth sync of a file (or drain, with --domain=page-cache) fail with EIO: what it should have written is "
      "lost, as on Linux, and the program has to cope (with --in-process: the Nth drain)",
@@ -70,6 +75,8 @@ static const char documentation[] =
 
 static const struct nv_choice views[] = {
     {"auto", NV_VIEW_AUTO}, {"copy", NV_VIEW_COPY}, {"overlay", NV_VIEW_OVERLAY}, {0}};
+static const struct nv_choice dirty_ways[] = {
+    {"auto", NV_DIRTY_AUTO}, {"compare", NV_DIRTY_COMPARE}, {"hint", NV_DIRTY_HINT}, {0}};
 
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
@@ -78,6 +85,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     switch (key) {
     case OPTION_VIEW:
         run->view = (enum nv_view_kind)nv_choose(state, "view", views, argument);
+        return 0;
+    case OPTION_DIRTY:
+        run->dirty = (enum nv_dirty_way)nv_choose(state, "dirty", dirty_ways, argument);
         return 0;
     case OPTION_FAIL_SYNC:
         run->fail_sync = nv_whole_number(state, "fail-sync", argument, 1, UINT64_MAX);

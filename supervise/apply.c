@@ -3,7 +3,7 @@
  * Making names durable: the changes that names.c gathered, in the order in which they happened as far as it is known,
  * and so that no file loses its last name on the way. What fails does not keep the rest from being done.
  */
-#include "supervise/image.h"
+#include "supervise/hints.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -198,6 +198,7 @@ static int create_node(struct nv_change *change, int to, const char *name)
                        fchmodat(to, name, mode, 0)
                    ? -errno
                    : 0;
+    nv_hint_all(object);
     object->durable = openat(to, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     return object->durable < 0 ? -errno : 0;
 }
@@ -367,6 +368,7 @@ static int take_over(struct nv_image *image, struct nv_change *change, struct nv
         return -errno;
     if (((status.st_mode ^ change->mode) & 07777) && fchmod(old->durable, change->mode & 07777))
         return -errno;
+    nv_hint_all(new);
     new->durable = old->durable;
     new->written = true;
     old->durable = -1;

@@ -3,6 +3,7 @@
  * The bytes of one file in both images: comparing them, and bringing the view's to the durable one. Holes cost nothing,
  * and only blocks that differ are written. Called for each sync, and at the end of a run.
  */
+#include "supervise/hints.h"
 #include "supervise/lines.h"
 
 #include <errno.h>
@@ -79,15 +80,17 @@ static int side_read(const struct side *side, uint64_t offset, size_t length)
 static bool next_chunk(struct side *view, struct side *durable, uint64_t also, uint64_t to, uint64_t *offset,
                        size_t *length)
 {
-    uint64_t start, end;
+    uint64_t start = *offset, end;
 
-    side_seek(view, *offset);
-    side_seek(durable, *offset);
-    start = view->data_start < durable->data_start ? view->data_start : durable->data_start;
-    if (also < start)
-        start = also;
-    if (start < *offset)
-        start = *offset;
+    if (start < to && to - start > NV_CHUNK_BYTES) { /* the end of an extent is searched for through all of it */
+        side_seek(view, *offset);
+        side_seek(durable, *offset);
+        start = view->data_start < durable->data_start ? view->data_start : durable->data_start;
+        if (also < start)
+            start = also;
+        if (start < *offset)
+            start = *offset;
+    }
     if (start >= to)
         return false;
     start &= ~(NV_BLOCK_BYTES - 1);
@@ -253,11 +256,45 @@ static int cut(struct nv_image *image, struct nv_object *object, struct side *vi
     return result;
 }
 
+/* Where a verifier writes the durable file, or a failed sync has lost blocks, no hint tells of it. */
+static bool has_hint(const struct nv_image *image, const struct nv_object *object)
+{
+    return nv_hint_is_good(object) && !image->adopt_views && !object->lost_count && !object->verifier_file;
+}
+
+static int copy_hinted(struct nv_image *image, struct nv_object *object, struct side *view, struct side *durable,
+                       uint64_t from, uint64_t to)
+{
+    struct nv_ranges ranges;
+    int status = nv_hint_take(image, object, from, to, &ranges);
+
+    for (size_t i = 0; i < ranges.count && !status; i++)
+        status = copy_range(image, object, view, durable, ranges.items[i].from,
+                            ranges.items[i].to < to ? ranges.items[i].to : to);
+    if (status)
+        nv_hint_give_back(object, &ranges);
+    free(ranges.items);
+    return status;
+}
+
+static int copy_all(struct nv_image *image, struct nv_object *object, struct side *view, struct side *durable,
+                    uint64_t from, uint64_t to)
+{
+    int status = copy_range(image, object, view, durable, from, to);
+
+    if (!status && has_hint(image, object))
+        nv_hint_is_equal(image, object, from, to);
+    return status;
+}
+
 static int sync_content(struct nv_image *image, struct nv_object *object, uint64_t from, uint64_t to)
 {
     struct side view = {0}, durable = {0};
+    bool hinted;
     int status = open_sides(image, object, &view, &durable);
 
+    nv_hints_notice(image);
+    hinted = has_hint(image, object) && durable.size_bytes <= view.size_bytes;
     if (!status && durable.size_bytes > view.size_bytes)
         status = cut(image, object, &view, &durable, &from, &to);
     if (status)
@@ -267,7 +304,8 @@ static int sync_content(struct nv_image *image, struct nv_object *object, uint64
         to = (to + NV_BLOCK_BYTES - 1) & ~(NV_BLOCK_BYTES - 1);
     if (to > view.size_bytes)
         to = view.size_bytes;
-    status = from < to ? copy_range(image, object, &view, &durable, from, to) : 0;
+    if (from < to)
+        status = (hinted ? copy_hinted : copy_all)(image, object, &view, &durable, from, to);
     if (status)
         return status;
     if (durable.size_bytes < view.size_bytes) {
@@ -433,20 +471,33 @@ struct last_difference {
     nv_difference_visitor *visit;
     void *context;
     uint64_t end;
+    struct nv_image *image;
+    struct nv_object *object;
 };
+
+/* When the run is over, the hints are held against what differs. */
+static bool has_hint_at_end(const struct last_difference *last)
+{
+    const struct nv_object *object = last->object;
+
+    return nv_hint_is_good(object) && last->image->adopt_views && !object->lost_count && !object->verifier_file &&
+           !object->foreign && (object->names || object->nameless);
+}
 
 static int remember_last(void *context, uint64_t offset, uint64_t length, const uint8_t *view, const uint8_t *durable)
 {
     struct last_difference *last = context;
 
     last->end = offset + length;
+    if (has_hint_at_end(last) && !nv_hint_covers(last->image, last->object, offset, offset + length))
+        last->object->untold = true;
     return last->visit(last->context, offset, length, view, durable);
 }
 
 int nv_content_compare_range(struct nv_image *image, struct nv_object *object, uint64_t offset, uint64_t to,
                              nv_difference_visitor *visit, void *context)
 {
-    struct last_difference last = {visit, context, 0};
+    struct last_difference last = {visit, context, 0, image, object};
     struct side view, durable = {.fd = -1, .buffer = (uint8_t *)image->buffers + NV_CHUNK_BYTES};
     size_t length;
     int status = side_open(&view, nv_object_view(image, object), image->buffers);

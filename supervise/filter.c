@@ -180,13 +180,15 @@ static int build(rule_adder *add, const struct nv_filter_options *options, struc
 
     *filter = (struct nv_filter){0};
     if (!building || memory < 0)
-        status = -ENOMEM;
+        status = memory < 0 ? -errno : -ENOMEM;
     else
         status = add(building, options);
     if (!status)
         status = seccomp_export_bpf(building, memory);
     if (!status)
         status = read_back(memory, filter);
+    if (!status && options->watched_first)
+        status = nv_filter_watch(filter, options);
     if (building)
         seccomp_release(building);
     if (memory >= 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of files and of their durable names: hash tables, paths and descriptors. All of supervise/ uses it. */
-#include "supervise/image.h"
+#include "supervise/hints.h"
 #include "supervise/shadow.h"
 
 #include <dirent.h>
@@ -94,6 +94,7 @@ static void free_object(struct nv_object *object)
 
 void nv_image_free(struct nv_image *image)
 {
+    nv_hints_close(image);
     for (size_t i = 0; i < image->entry_buckets && image->entry_hash; i++)
         for (struct nv_entry *entry = image->entry_hash[i], *next; entry; entry = next) {
             next = entry->next_hash;
@@ -325,7 +326,7 @@ void nv_object_forget_descriptors(struct nv_image *image, struct nv_object *obje
         object->durable = -1;
         image->descriptors--;
     }
-    if (object->view >= 0 &&
+    if (object->view >= 0 && !nv_hint_is_good(object) &&
         !object->verifier_file) { /* verifiers know the file by its inode, which must stay its own */
         close(object->view);
         object->view = -1;
@@ -490,6 +491,7 @@ int nv_image_make_nameless(struct nv_image *image, struct nv_object *object)
         return -errno;
     image->descriptors++;
     object->nameless = true;
+    nv_hint_all(object);
     return 0;
 }
 

@@ -19,6 +19,8 @@
 struct nv_object;
 struct nv_observer;
 struct nv_record;
+struct nv_hint;
+struct nv_hints;
 
 /* One folder at stake. */
 struct nv_folder {
@@ -79,6 +81,9 @@ struct nv_object {
     bool drain_failed;
     bool trusted; /* and a later one has succeeded */
 
+    struct nv_hint *hint; /* what may differ (hints.h); NULL: never known */
+    bool untold;          /* it differed where the hint said that it could not */
+
     int watch; /* of a folder: inotify's number, or -1 */
     bool dirty, dirty_below;
     uint64_t listed;                    /* the last gathering that listed it */
@@ -125,6 +130,7 @@ struct nv_image {
 
     struct nv_record *record;     /* of syncs (record.h); NULL: nobody asked for it */
     struct nv_observer *observer; /* of a recorded run (observer.h); else NULL */
+    struct nv_hints *hints;       /* NULL: all is compared */
     uint64_t bytes_made_durable, syncs, tokens;
     struct nv_ledger *ledger;
     struct nv_object **verifier_files; /* [id - 1] */

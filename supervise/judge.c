@@ -5,6 +5,7 @@
  */
 #include "nvrtl/nvm.h"
 #include "report/report.h"
+#include "supervise/hints.h"
 #include "supervise/ignored.h"
 #include "supervise/kinds.h"
 #include "supervise/lines.h"
@@ -228,6 +229,15 @@ static int report_map(struct nv_supervisor *supervisor, struct file_judgement *f
     return nv_report_add_map(supervisor->report, map) ? 0 : -ENOMEM;
 }
 
+/* A sync has missed what it should have made durable: what differs is not the program's fault. */
+static int report_untold(struct nv_supervisor *supervisor, struct nv_object *object, const char *path)
+{
+    object->unjudged = true;
+    return nv_report_leave_out(supervisor->report, path, "it was written in a way that nvrtl was not told of")
+               ? 0
+               : -ENOMEM;
+}
+
 static int judge_content(struct nv_supervisor *supervisor, struct nv_object *object, const char *relative,
                          bool *differs)
 {
@@ -246,7 +256,7 @@ static int judge_content(struct nv_supervisor *supervisor, struct nv_object *obj
         status = status ? status : nv_content_compare(&supervisor->image, object, judge_run, file);
         if (!status)
             status = judge_neighbours(file);
-        reported = report_kinds(supervisor, file, path);
+        reported = object->untold ? report_untold(supervisor, object, path) : report_kinds(supervisor, file, path);
         status = status ? status : reported;
         status = status ? status : report_map(supervisor, file);
         nv_kinds_free(&file->kinds);
@@ -494,6 +504,7 @@ int nv_judge(struct nv_supervisor *supervisor)
     struct nv_changes changes = {0};
     int status = nv_finish_persistent_caches(supervisor);
 
+    nv_hints_notice(image);
     image->adopt_views = true;
     supervisor->report->blind = image->blind;
     nv_names_mark_all(image);

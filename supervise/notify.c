@@ -4,6 +4,7 @@
  * calls it. A thread receives them at once, whatever the loop is doing: a call that has been received is not
  * interrupted by the program's signals, as an fsync in the kernel is not.
  */
+#include "supervise/hints.h"
 #include "supervise/record.h"
 #include "supervise/turns.h"
 
@@ -22,7 +23,7 @@ enum { NUMBERS = 1024 };
 #define SET_FLAGS SECCOMP_IOW(4, uint64_t)
 #define SYNC_WAKE_UP 1ul
 
-static nv_handler handle_unseen;
+static nv_handler handle_unseen, handle_narrow_write;
 
 /* Each call, for a 64-bit program and for a 32-bit one. */
 static const struct {
@@ -39,18 +40,32 @@ static const struct {
     {"openat", nv_handle_openat, nv_handle_openat},
     {"openat2", nv_handle_openat, nv_handle_openat},
     {"exit_group", nv_handle_exit_group, nv_handle_exit_group},
-    {"write", nv_handle_write, NULL},
-    {"pwrite64", nv_handle_write, NULL},
-    {"writev", nv_handle_write, NULL},
-    {"pwritev", nv_handle_write, NULL},
-    {"pwritev2", nv_handle_write, handle_unseen},
-    {"sendfile", nv_handle_refused_write, NULL},
-    {"copy_file_range", nv_handle_refused_write, NULL},
-    {"splice", nv_handle_refused_write, NULL},
-    {"dup", nv_handle_duplicate, NULL},
-    {"dup2", nv_handle_duplicate_to, NULL},
-    {"dup3", nv_handle_duplicate_to, NULL},
-    {"fcntl", nv_handle_fcntl, NULL},
+    {"write", nv_handle_write, nv_handle_change},
+    {"pwrite64", nv_handle_write, nv_handle_change},
+    {"writev", nv_handle_write, nv_handle_change},
+    {"pwritev", nv_handle_write, nv_handle_change},
+    {"pwritev2", nv_handle_write, handle_narrow_write},
+    {"sendfile", nv_handle_refused_write, nv_handle_change},
+    {"sendfile64", NULL, nv_handle_change},
+    {"copy_file_range", nv_handle_refused_write, nv_handle_change},
+    {"splice", nv_handle_refused_write, nv_handle_change},
+    {"dup", nv_handle_duplicate, nv_handle_change},
+    {"dup2", nv_handle_duplicate_to, nv_handle_change},
+    {"dup3", nv_handle_duplicate_to, nv_handle_change},
+    {"fcntl", nv_handle_fcntl, nv_handle_change},
+    {"fcntl64", NULL, nv_handle_change},
+    {"fallocate", nv_handle_change, nv_handle_change},
+    {"ftruncate", nv_handle_change, nv_handle_change},
+    {"ftruncate64", NULL, nv_handle_change},
+    {"mmap", nv_handle_change, NULL},
+    {"mmap2", NULL, nv_handle_change},
+    {"truncate", nv_handle_change, nv_handle_change},
+    {"truncate64", NULL, nv_handle_change},
+    {"sendmsg", nv_handle_change, nv_handle_change},
+    {"sendmmsg", nv_handle_change, nv_handle_change},
+    {"socketcall", NULL, nv_handle_change},
+    {"pidfd_getfd", nv_handle_change, nv_handle_change},
+    {"ioctl", nv_handle_change, nv_handle_change},
 };
 
 /* Each by its number, of a 64-bit program and of a 32-bit one. */
@@ -64,6 +79,13 @@ static void handle_unseen(struct nv_supervisor *supervisor, const struct seccomp
     (void)call;
     (void)answer;
     nv_be_blind(supervisor, "synchronous writes of a 32-bit program");
+}
+
+/* pwritev2: synchronous or not. */
+static void handle_narrow_write(struct nv_supervisor *supervisor, const struct seccomp_notif *call,
+                                struct nv_answer *answer)
+{
+    ((call->data.args[5] & 6) ? handle_unseen : nv_handle_change)(supervisor, call, answer);
 }
 
 int nv_notify_prepare(void)
@@ -187,6 +209,7 @@ bool nv_notify_serve(struct nv_supervisor *supervisor)
         by = served[call.data.arch == AUDIT_ARCH_I386][call.data.nr];
     nv_record_caller(supervisor, (pid_t)call.pid, by.name);
     nv_turns_notified(supervisor->turns, (pid_t)call.pid);
+    nv_hints_passed(&supervisor->image, (pid_t)call.pid);
     if (by.handler)
         by.handler(supervisor, &call, &answer);
     nv_turns_answering(supervisor->turns, &call, !answer.answered);

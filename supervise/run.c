@@ -2,6 +2,7 @@
 /* A verified run, from its namespaces to its end. `nvrtl check` calls nv_run, in a process that does nothing else. */
 #include "supervise/run.h"
 #include "supervise/guardian.h"
+#include "supervise/hints.h"
 #include "supervise/observer.h"
 #include "supervise/record.h"
 #include "supervise/signals.h"
@@ -22,6 +23,8 @@
 
 /* Descriptors that stand for synchronous opens: the last ones that the program may have. */
 enum { RESERVED_MAX = 1024 };
+/* Before them, those whose writes are told of; and how many small files may get one on trial. */
+enum { WATCHED_MAX = 1024, WATCH_TRIALS = 64 };
 /* After the program's end it is told what nvrtl waits for. */
 enum { PATIENCE_MS = 1000 };
 
@@ -155,19 +158,40 @@ static int prepare_limits(struct run *run)
     return 0;
 }
 
+/* Where there are none, files are compared. */
+static void prepare_hints(struct nv_supervisor *supervisor, uint64_t near_bytes)
+{
+    int part = supervisor->reserved_first / 4;
+
+    if (supervisor->overlay || supervisor->options->trace || supervisor->options->dirty == NV_DIRTY_COMPARE ||
+        nv_hints_open(&supervisor->image, near_bytes))
+        return;
+    supervisor->watched_first -= part < WATCHED_MAX ? part : WATCHED_MAX;
+    supervisor->watch_trials = WATCH_TRIALS;
+    nv_hints_begin_all(&supervisor->image);
+}
+
 static int prepare_filter(struct run *run)
 {
     struct nv_supervisor *supervisor = &run->supervisor;
     rlim_t limit = run->spawn.inherited.descriptors.rlim_cur;
-    int end = limit > 1 << 20 ? 1 << 20 : (int)limit;
+    int end = limit > 1 << 14 ? 1 << 14 : (int)limit;
+    uint64_t near_bytes = supervisor->options->dirty == NV_DIRTY_HINT ? 0 : NV_HINT_NEAR_BYTES;
     struct nv_filter_options options;
+    int status;
 
     supervisor->reserved_end = end;
     supervisor->reserved_first = end / 4 < RESERVED_MAX ? end - end / 4 : end - RESERVED_MAX;
     supervisor->overlay = run->view.overlay;
-    options = (struct nv_filter_options){supervisor->reserved_first, supervisor->overlay};
-    if (nv_filter_build(&options, &run->filter) || nv_notify_prepare())
-        return fail(run, "build the system call filter", EINVAL);
+    supervisor->watched_first = supervisor->reserved_first;
+    prepare_hints(supervisor, near_bytes);
+    options = (struct nv_filter_options){supervisor->reserved_first, supervisor->overlay,
+                                         supervisor->image.hints ? supervisor->watched_first : 0, near_bytes};
+    status = nv_filter_build(&options, &run->filter);
+    if (!status)
+        status = nv_notify_prepare();
+    if (status)
+        return fail(run, "build the system call filter", -status);
     run->spawn.filter = &run->filter;
     if (supervisor->options->trace && nv_filter_build_stops(&run->stops))
         return fail(run, "build the system call filter", EINVAL);

@@ -10,6 +10,8 @@
 #include "report/finding.h"
 
 enum nv_file_system_model { NV_FS_JOURNALED, NV_FS_POSIX };
+/* What a sync compares: all of a file, or of large ones what hints leave; or of any file, which is for tests. */
+enum nv_dirty_way { NV_DIRTY_AUTO, NV_DIRTY_COMPARE, NV_DIRTY_HINT };
 enum nv_view_kind { NV_VIEW_AUTO, NV_VIEW_COPY, NV_VIEW_OVERLAY };
 
 struct nv_tracer;
@@ -21,6 +23,7 @@ struct nv_run_options {
     NVRTL_DOMAIN domain; /* that tokens simulate */
     enum nv_file_system_model model;
     enum nv_view_kind view;
+    enum nv_dirty_way dirty;
     uint64_t fail_sync;        /* the sync that is to fail, from 1; 0: none */
     bool performance;          /* tell of flushes and drains in vain */
     bool record;               /* the report has maps and a timeline, too */

@@ -51,7 +51,7 @@ static void tell(int line, enum step step, int number, int listener)
         header->cmsg_len = CMSG_LEN(sizeof(int));
         memcpy(CMSG_DATA(header), &listener, sizeof listener);
     }
-    (void)sendmsg(line, &message, MSG_NOSIGNAL);
+    (void)sendmsg(line, &message, MSG_NOSIGNAL | NV_FILTER_UNTOLD);
 }
 
 /* False: the line was closed, which execve does. */

@@ -38,6 +38,8 @@ struct nv_supervisor {
     struct nv_turns *turns;           /* and what stops its calls (turns.h) */
     int log_fd;                       /* of a recorded run: the events of all processes (trace/log.h); else -1 */
     int reserved_first, reserved_end; /* descriptors that stand for synchronous opens */
+    int watched_first;                /* and from here to reserved_first, those whose writes are told of */
+    unsigned watch_trials;            /* small files that may still get one */
     char socket_name[64];             /* without the leading NUL */
     struct nv_programs programs;
 };
@@ -91,6 +93,19 @@ int nv_synchronous_own(struct nv_supervisor *supervisor, const struct seccomp_no
 
 /* writes.c: writes to them, and those with RWF_SYNC and RWF_DSYNC */
 nv_handler nv_handle_write, nv_handle_refused_write;
+
+/* watched.c: what changes a file by a watched descriptor, or lets others change it */
+nv_handler nv_handle_change;
+/* The file of a watched descriptor, if there is a hint for it. */
+struct nv_object *nv_watched_object(struct nv_supervisor *supervisor, const struct seccomp_notif *call, int fd);
+/* The program is about to write by the descriptor, at `offset` or where its position then is; or nobody knows where. */
+void nv_watched_write(struct nv_supervisor *supervisor, const struct seccomp_notif *call, int fd, bool positioned,
+                      uint64_t offset, uint64_t length);
+void nv_watched_write_anywhere(struct nv_supervisor *supervisor, const struct seccomp_notif *call, int fd);
+/* The descriptor's file will be written without our being told. */
+void nv_watched_lose(struct nv_supervisor *supervisor, const struct seccomp_notif *call, int fd);
+/* Whether the open of a path for reading and writing should get a watched descriptor. */
+bool nv_watched_is_worth(struct nv_supervisor *supervisor, pid_t thread, int folder, const char *path, uint64_t flags);
 
 /* strangers.c: a process ends */
 nv_handler nv_handle_exit_group;

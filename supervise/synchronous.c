@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Synchronous files. An open with O_SYNC or O_DSYNC is made by the supervisor and answered with a descriptor in a
+ * Opens that the supervisor makes for the program. One with O_SYNC or O_DSYNC is answered with a descriptor in a
  * reserved range of numbers, so that only writes to those numbers are notified (writes.c). Where that cannot be done,
- * the file is not judged.
+ * the file is not judged. One for reading and writing may be answered with a descriptor whose changes are told of
+ * (watched.c).
  */
 #include "supervise/credentials.h"
+#include "supervise/hints.h"
 #include "supervise/observer.h"
 #include "supervise/place.h"
 #include "supervise/supervisor.h"
@@ -137,14 +139,25 @@ static void copy_up(struct nv_supervisor *supervisor, pid_t thread, const struct
     nv_place_free(&place);
 }
 
-static int free_reserved(const struct nv_supervisor *supervisor, pid_t thread, int first)
+/* The first free number of [from, to) that is not below `first`. */
+static int free_number(pid_t thread, int first, int from, int to)
 {
-    int end = nv_target_fd_limit(thread, supervisor->reserved_end);
+    int end = nv_target_fd_limit(thread, to);
 
-    for (int fd = first > supervisor->reserved_first ? first : supervisor->reserved_first; fd < end; fd++)
+    for (int fd = first > from ? first : from; fd < end; fd++)
         if (!nv_target_has_fd(thread, fd))
             return fd;
     return -EMFILE;
+}
+
+static int free_reserved(const struct nv_supervisor *supervisor, pid_t thread, int first)
+{
+    return free_number(thread, first, supervisor->reserved_first, supervisor->reserved_end);
+}
+
+static int free_watched(const struct nv_supervisor *supervisor, pid_t thread, int first)
+{
+    return free_number(thread, first, supervisor->watched_first, supervisor->reserved_first);
 }
 
 /*
@@ -204,6 +217,43 @@ static int open_for(pid_t thread, const struct nv_place *place, const struct ope
     return fd;
 }
 
+/* The file at stake that a descriptor of ours has open, when there is a hint for it, or may be one. */
+static struct nv_object *hinted_object(struct nv_supervisor *supervisor, int fd, bool may_be)
+{
+    struct statx status;
+    struct nv_folder *folder = supervisor->image.hints ? folder_at_stake(supervisor, fd, false, &status) : NULL;
+    struct nv_object *object =
+        folder && folder->upper < 0 && may_be
+            ? nv_image_object(&supervisor->image, folder, &status)
+            : nv_image_find(&supervisor->image, folder ? nv_statx_device(&status) : 0, folder ? status.stx_ino : 0);
+
+    return object && (may_be || nv_hint_is_good(object)) ? object : NULL;
+}
+
+static void lose_hint(struct nv_supervisor *supervisor, int fd)
+{
+    struct nv_object *object = hinted_object(supervisor, fd, false);
+
+    if (object)
+        nv_hint_end(&supervisor->image, object);
+}
+
+/* Opens of others are told apart from ours, which empties the file at most. */
+static int open_hinted(struct nv_supervisor *supervisor, pid_t thread, const struct nv_place *place,
+                       const struct open_request *request)
+{
+    struct nv_object *object;
+    int fd;
+
+    nv_hints_notice(&supervisor->image);
+    fd = open_for(thread, place, request);
+    object = fd < 0 ? NULL : hinted_object(supervisor, fd, false);
+    nv_hints_skip_own(&supervisor->image, object);
+    if (object && (request->flags & O_TRUNC))
+        nv_hint_all(object);
+    return fd;
+}
+
 /* The program has the file that was opened for it, and its writes are told of if there is a number for that. */
 static void give(struct nv_supervisor *supervisor, const struct seccomp_notif *call, const struct open_request *request,
                  int fd, struct nv_answer *answer)
@@ -216,6 +266,8 @@ static void give(struct nv_supervisor *supervisor, const struct seccomp_notif *c
                                      : "a file was opened for synchronous writing beyond the limit of descriptors");
     else if (makes_nameless(request->flags))
         not_followed(supervisor, fd, "a file without a name was opened for synchronous writing");
+    if (number < 0)
+        lose_hint(supervisor, fd);
     install(supervisor, call, fd, number, request->flags & O_CLOEXEC, answer);
 }
 
@@ -232,7 +284,7 @@ static void open_synchronously(struct nv_supervisor *supervisor, const struct se
     be_blind_if_out(supervisor, status);
     ours = !status && concerns_us(supervisor, &place, request->flags) && nv_notify_valid(supervisor, call);
     if (ours && taken)
-        fd = open_for(thread, &place, request);
+        fd = open_hinted(supervisor, thread, &place, request);
     if (taken)
         nv_credentials_restore(&own);
     if (status == NV_HIDDEN && nv_notify_valid(supervisor, call))
@@ -249,6 +301,45 @@ static void open_synchronously(struct nv_supervisor *supervisor, const struct se
     nv_place_free(&place);
 }
 
+/* The same file by a descriptor whose writes are told of, if nobody else can write it untold. */
+static void give_watched(struct nv_supervisor *supervisor, const struct seccomp_notif *call,
+                         const struct open_request *request, int fd, struct nv_answer *answer)
+{
+    struct nv_object *object = hinted_object(supervisor, fd, true);
+    int number = object ? free_watched(supervisor, (pid_t)call->pid, 0) : -1;
+
+    if (number >= 0 && !nv_hint_is_good(object) && !nv_hint_begin(&supervisor->image, object, fd))
+        number = -1;
+    if (number >= 0)
+        install(supervisor, call, fd, number, request->flags & O_CLOEXEC, answer);
+    if (answer->sent)
+        return;
+    lose_hint(supervisor, fd);
+    install(supervisor, call, fd, -1, request->flags & O_CLOEXEC, answer);
+}
+
+/* Whatever stands in the way: the kernel makes the open, and the file is compared. */
+static void open_watched(struct nv_supervisor *supervisor, const struct seccomp_notif *call,
+                         const struct open_request *request, const char *path, struct nv_answer *answer)
+{
+    pid_t thread = (pid_t)call->pid;
+    struct nv_credentials own;
+    struct nv_place place;
+    bool taken = !nv_credentials_take(&own, thread);
+    int fd = -EMFILE,
+        status = nv_place_find(&place, thread, request->folder, path, request->resolve, follows(request->flags));
+
+    if (!status && taken && concerns_us(supervisor, &place, request->flags) && nv_notify_valid(supervisor, call))
+        fd = open_hinted(supervisor, thread, &place, request);
+    if (taken)
+        nv_credentials_restore(&own);
+    if (fd >= 0) {
+        give_watched(supervisor, call, request, fd, answer);
+        close(fd);
+    }
+    nv_place_free(&place);
+}
+
 void nv_handle_openat(struct nv_supervisor *supervisor, const struct seccomp_notif *call, struct nv_answer *answer)
 {
     pid_t thread = (pid_t)call->pid;
@@ -256,6 +347,7 @@ void nv_handle_openat(struct nv_supervisor *supervisor, const struct seccomp_not
     char path[PATH_MAX];
     int status = decode_open(call, &request);
     bool synchronous = (request.flags & (O_DSYNC | O_PATH)) == O_DSYNC && (request.flags & O_ACCMODE) != O_RDONLY;
+    bool watchable = (request.flags & (O_ACCMODE | O_PATH | O_DIRECTORY | O_APPEND)) == O_RDWR && !is_narrow(call);
 
     if (!status)
         status = nv_target_string(thread, request.path, path, sizeof path);
@@ -265,6 +357,8 @@ void nv_handle_openat(struct nv_supervisor *supervisor, const struct seccomp_not
         return;
     if (synchronous)
         open_synchronously(supervisor, call, &request, path, answer);
+    else if (watchable && nv_watched_is_worth(supervisor, thread, request.folder, path, request.flags))
+        open_watched(supervisor, call, &request, path, answer);
     else if (supervisor->overlay && (request.flags & (O_ACCMODE | O_PATH)) == O_RDONLY)
         copy_up(supervisor, thread, &request, path);
 }
@@ -306,7 +400,12 @@ static void duplicate(struct nv_supervisor *supervisor, const struct seccomp_not
 
     if (own < 0)
         return;
-    number = flags & O_DSYNC ? free_reserved(supervisor, (pid_t)call->pid, first) : -1;
+    if (flags & O_DSYNC)
+        number = free_reserved(supervisor, (pid_t)call->pid, first);
+    else
+        number = hinted_object(supervisor, own, false) ? free_watched(supervisor, (pid_t)call->pid, first) : -1;
+    if (number < 0)
+        lose_hint(supervisor, own);
     if (number >= 0)
         install(supervisor, call, own, number, close_on_exec, answer);
     else if (flags & O_DSYNC)
@@ -321,6 +420,11 @@ void nv_handle_duplicate(struct nv_supervisor *supervisor, const struct seccomp_
 
 void nv_handle_fcntl(struct nv_supervisor *supervisor, const struct seccomp_notif *call, struct nv_answer *answer)
 {
+    if ((int)call->data.args[1] == F_SETFL) {
+        if (call->data.args[2] & O_APPEND)
+            nv_watched_lose(supervisor, call, (int)call->data.args[0]);
+        return;
+    }
     duplicate(supervisor, call, (int)call->data.args[2], call->data.args[1] == F_DUPFD_CLOEXEC, answer);
 }
 
@@ -334,6 +438,8 @@ void nv_handle_duplicate_to(struct nv_supervisor *supervisor, const struct secco
     (void)answer;
     if ((int)call->data.args[1] >= supervisor->reserved_first)
         return;
+    if ((int)call->data.args[1] < supervisor->watched_first)
+        nv_watched_lose(supervisor, call, (int)call->data.args[0]);
     own = nv_synchronous_own(supervisor, call, (int)call->data.args[0], &status, &flags);
     if (own < 0)
         return;

@@ -3,6 +3,7 @@
  * The system calls that make files durable: fsync and its kin. Each copies what it promises to the durable image, then
  * returns.
  */
+#include "supervise/hints.h"
 #include "supervise/observer.h"
 #include "supervise/record.h"
 #include "supervise/target.h"
@@ -368,6 +369,15 @@ static void observe_submitted(struct nv_supervisor *supervisor, pid_t thread, co
         nv_observe_submitted(supervisor->observer, nv_image_object(&supervisor->image, folder, file), thread, block);
 }
 
+/* It is written some time, and nobody tells when. */
+static void lose_if_written(struct nv_supervisor *supervisor, const struct statx *file, const struct iocb *block)
+{
+    struct nv_object *object = nv_image_find(&supervisor->image, nv_statx_device(file), file->stx_ino);
+
+    if (object && (block->aio_lio_opcode == IOCB_CMD_PWRITE || block->aio_lio_opcode == IOCB_CMD_PWRITEV))
+        nv_hint_end(&supervisor->image, object);
+}
+
 static int submit_one(struct nv_supervisor *supervisor, const struct seccomp_notif *call, const struct iocb *block)
 {
     int fd = (int)block->aio_fildes;
@@ -378,6 +388,7 @@ static int submit_one(struct nv_supervisor *supervisor, const struct seccomp_not
     if (!folder)
         return -answer.error;
     observe_submitted(supervisor, (pid_t)call->pid, block, folder, &file);
+    lose_if_written(supervisor, &file, block);
     if (is_synchronous_write(supervisor, block)) {
         nv_not_followed(
             supervisor, folder, &file,

@@ -124,6 +124,22 @@ int nv_target_fd_path(pid_t thread, int fd, char *path, size_t path_bytes)
     return status;
 }
 
+int nv_target_position(pid_t thread, int fd, uint64_t *position, uint64_t *flags)
+{
+    char path[64], text[256];
+    ssize_t got;
+    int opened;
+
+    snprintf(path, sizeof path, "/proc/%d/fdinfo/%d", (int)thread, fd);
+    opened = open(path, O_RDONLY | O_CLOEXEC);
+    if (opened < 0)
+        return looked(errno);
+    got = read(opened, text, sizeof text - 1);
+    close(opened);
+    text[got > 0 ? got : 0] = 0;
+    return sscanf(text, "pos: %lu flags: %lo", position, flags) == 2 ? 0 : -EIO;
+}
+
 int nv_target_reopen(pid_t thread, int fd)
 {
     char path[64];

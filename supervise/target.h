@@ -17,6 +17,8 @@ enum { NV_HIDDEN = -5000 };
 int nv_target_statx(pid_t thread, int fd, struct statx *status);
 /* The path that a descriptor was opened by, as the kernel tells it. */
 int nv_target_fd_path(pid_t thread, int fd, char *path, size_t path_bytes);
+/* The position of a descriptor, and its flags. */
+int nv_target_position(pid_t thread, int fd, uint64_t *position, uint64_t *flags);
 /* Open the same file again, for reading: a descriptor of our own. */
 int nv_target_reopen(pid_t thread, int fd);
 /* The same open file: shares its position. */

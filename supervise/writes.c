@@ -3,6 +3,7 @@
  * Writes to synchronous files: by a descriptor in the reserved range, or with RWF_SYNC or RWF_DSYNC. The supervisor
  * makes them through the same open file, and they are durable before the program hears of them.
  */
+#include "supervise/hints.h"
 #include "supervise/observer.h"
 #include "supervise/supervisor.h"
 #include "supervise/target.h"
@@ -22,6 +23,7 @@
 #ifndef RWF_APPEND
 #define RWF_APPEND 0x10
 #endif
+#define RWF_IN_PLACE 0xfu /* RWF_HIPRI, RWF_DSYNC, RWF_SYNC, RWF_NOWAIT */
 #define WRITE_BYTES_MAX 0x7ffff000u
 #define GATHER_BYTES_MAX ((size_t)64 << 20)
 
@@ -216,6 +218,7 @@ static int write_durably(struct nv_supervisor *supervisor, const struct seccomp_
     bool whole = (flags & O_SYNC) == O_SYNC || (request->flags & RWF_SYNC);
     bool appends = (flags & O_APPEND) || (request->flags & RWF_APPEND);
     int64_t written = write_all(supervisor, call, own, request);
+    struct nv_object *object;
     struct statx status;
     uint64_t from, to;
     int result;
@@ -228,20 +231,50 @@ static int write_durably(struct nv_supervisor *supervisor, const struct seccomp_
         return -errno;
     if (supervisor->observer)
         observe(supervisor->observer, own, &status, appends ? to - (uint64_t)written : from, (uint64_t)written);
+    object = nv_image_find(&supervisor->image, nv_statx_device(&status), status.stx_ino);
+    if (object)
+        nv_hint_add(object, from, to);
     result = nv_sync_file(supervisor, getpid(), own, &status, !whole, from, to);
     return result == NV_HIDDEN ? 0 : result;
+}
+
+/* What the call may write, when the kernel makes it. */
+static void note_write(struct nv_supervisor *supervisor, const struct seccomp_notif *call,
+                       const struct write_request *request)
+{
+    struct source source = {.thread = (pid_t)call->pid};
+    int fd = (int)call->data.args[0];
+
+    if (!request->vector)
+        nv_watched_write(supervisor, call, fd, request->positioned, (uint64_t)request->offset, request->count);
+    else if (!nv_watched_object(supervisor, call, fd))
+        return;
+    else if ((request->flags & ~(unsigned)RWF_IN_PLACE) || read_source(&source, request))
+        nv_watched_write_anywhere(supervisor, call, fd);
+    else
+        nv_watched_write(supervisor, call, fd, request->positioned, (uint64_t)request->offset, source.bytes);
 }
 
 void nv_handle_write(struct nv_supervisor *supervisor, const struct seccomp_notif *call, struct nv_answer *answer)
 {
     struct write_request request = decode_write(call);
-    struct statx status;
-    int flags = 0, own = nv_synchronous_own(supervisor, call, (int)call->data.args[0], &status, &flags), result;
+    int fd = (int)call->data.args[0], flags = 0, own, result;
     bool refused = request.positioned && request.offset < 0; /* by the kernel */
+    struct statx status;
 
+    if (refused)
+        return;
+    if (fd >= supervisor->watched_first && fd < supervisor->reserved_first &&
+        !(request.flags & (RWF_DSYNC | RWF_SYNC))) {
+        note_write(supervisor, call, &request);
+        return;
+    }
+    own = nv_synchronous_own(supervisor, call, fd, &status, &flags);
     if (own < 0)
         return;
-    if (((flags & O_DSYNC) || (request.flags & (RWF_DSYNC | RWF_SYNC))) && !refused) {
+    if (!(flags & O_DSYNC) && !(request.flags & (RWF_DSYNC | RWF_SYNC)))
+        note_write(supervisor, call, &request);
+    else {
         result = write_durably(supervisor, call, own, &request, flags, &status, answer);
         if (result == NV_HIDDEN)
             nv_not_followed(supervisor, nv_folder_of(supervisor, getpid(), own, &status), &status,
@@ -268,5 +301,7 @@ void nv_handle_refused_write(struct nv_supervisor *supervisor, const struct secc
         return;
     if (flags & O_DSYNC)
         *answer = (struct nv_answer){.answered = true, .error = EINVAL};
+    else
+        nv_watched_write_anywhere(supervisor, call, (int)call->data.args[argument]);
     close(own);
 }

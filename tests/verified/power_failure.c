@@ -103,9 +103,10 @@ static void run(const struct options *options, struct session_options *how, uint
     enum moment moment;
 
     choose_run(how, &generator);
+    how->dirty = seed % 2 ? "hint" : "compare";
     moment = generate_number(&generator, 8) ? (enum moment)(1 + generate_number(&generator, 2)) : BEFORE_THE_PROGRAM;
-    session_describe("--seed=%lu --runs=1: %s, %s, %s", seed, NvrtlDomainName(how->domain),
-                     how->posix ? "posix" : "journaled", moments[moment]);
+    session_describe("--seed=%lu --runs=1: %s, %s, %s, %s", seed, NvrtlDomainName(how->domain),
+                     how->posix ? "posix" : "journaled", how->dirty, moments[moment]);
     model_init(&before, how->posix, how->domain);
     model_add_file(&before, "f0", seed, 8192);
     model_add_file(&before, "f1", seed + 1, MODEL_FILE_BYTES);

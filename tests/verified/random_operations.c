@@ -35,8 +35,9 @@ static void run(const struct options *options, struct session_options *how, uint
     how->scratch = !generate_number(&generator, 4);
     /* it loses track of a file with a second name, as a move between folders is for a while in the posix model */
     how->overlay = generator.no_links = !how->posix && !how->scratch && !generate_number(&generator, 3);
-    session_describe("--seed=%lu --runs=1: %s, %s", seed, NvrtlDomainName(how->domain),
-                     how->posix ? "posix" : "journaled");
+    how->dirty = seed % 2 ? "hint" : "compare";
+    session_describe("--seed=%lu --runs=1: %s, %s, %s", seed, NvrtlDomainName(how->domain),
+                     how->posix ? "posix" : "journaled", how->dirty);
     model_init(&model, how->posix, how->domain);
     model_add_file(&model, "f0", seed, 8192);
     model_add_file(&model, "f1", seed + 1, MODEL_FILE_BYTES);

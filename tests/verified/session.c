@@ -126,12 +126,13 @@ void session_write_files(const struct session *session, const struct model *mode
 
 static void become_nvrtl(const struct session *session, const struct session_options *options, int line)
 {
-    char number[16], scratch[PATH_MAX + 16], domain[64], output[PATH_MAX + 32], where[PATH_MAX];
+    char number[16], scratch[PATH_MAX + 16], domain[64], dirty[32], output[PATH_MAX + 32], where[PATH_MAX];
     const char *arguments[] = {options->nvrtl,
                                "check",
                                "--dir=.",
                                scratch,
                                domain,
+                               dirty,
                                output,
                                "--format=json",
                                options->posix ? "--fs=posix" : "--fs=journaled",
@@ -147,6 +148,7 @@ static void become_nvrtl(const struct session *session, const struct session_opt
     snprintf(number, sizeof number, "%d", line);
     snprintf(scratch, sizeof scratch, options->scratch ? "--scratch=%s/scratch" : "--dir=.", where);
     snprintf(domain, sizeof domain, "--domain=%s", NvrtlDomainName(options->domain));
+    snprintf(dirty, sizeof dirty, "--dirty=%s", options->dirty ? options->dirty : "auto");
     snprintf(output, sizeof output, "--output=%s/report.json", where);
     if (messages < 0 || dup2(messages, 2) < 0 || chdir(session->files))
         _exit(99);

@@ -11,6 +11,7 @@ struct session_options {
     const char *nvrtl, *workload;
     bool posix, scratch, overlay;
     NVRTL_DOMAIN domain;
+    const char *dirty;  /* how syncs find what changed; NULL: as nvrtl chooses */
     char **environment; /* NULL, or more variables, "NAME=VALUE", NULL-terminated */
 };
 
