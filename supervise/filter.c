@@ -187,8 +187,6 @@ static int build(rule_adder *add, const struct nv_filter_options *options, struc
         status = seccomp_export_bpf(building, memory);
     if (!status)
         status = read_back(memory, filter);
-    if (!status && options->watched_first)
-        status = nv_filter_watch(filter, options);
     if (building)
         seccomp_release(building);
     if (memory >= 0)
@@ -198,7 +196,9 @@ static int build(rule_adder *add, const struct nv_filter_options *options, struc
 
 int nv_filter_build(const struct nv_filter_options *options, struct nv_filter *filter)
 {
-    return build(add_rules, options, filter);
+    int status = build(add_rules, options, filter);
+
+    return status || !options->watched_first ? status : nv_filter_watch(filter, options);
 }
 
 int nv_filter_build_stops(struct nv_filter *filter)
