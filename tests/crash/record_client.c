@@ -380,6 +380,7 @@ static void do_mapped(void)
     memset(bytes + 100, '1', 10);
     MUST(msync(bytes, 20000, MS_SYNC));
     MUST(pwrite(fd, "by a call", 9, 5000));
+    MUST(pwrite(fd, "by a call alone", 15, 12000));
     memset(bytes + 5003, '2', 3);
     memset(bytes + 19990, '3', 10);
     MUST(fdatasync(fd));
