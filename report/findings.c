@@ -277,7 +277,8 @@ size_t nv_report_errors(const struct nv_report *report)
 bool nv_report_watched_nothing(const struct nv_report *report)
 {
     if (report->crash)
-        return !report->crash->judged && !report->finding_count;
+        return !report->finding_count &&
+               (report->crash->states < 2 || (!report->crash->judged && !report->crash->shards));
     if (report->blind)
         return !report->finding_count;
     return !report->power_failure && !report->files_changed && !report->tokens && !report->syncs &&

@@ -607,7 +607,9 @@ static void crash_verdict(const struct nv_report *report, FILE *out)
     nv_crash_coverage_text(report->crash, text, sizeof text);
     fputs("nvrtl crash: ", out);
     if (nv_report_watched_nothing(report)) {
-        fputs("nothing could be verified: no state was judged; --dir names the folder of the program's files", out);
+        fputs("nothing could be verified: there was nothing that a power failure could take; --dir names the folder of "
+              "the program's files",
+              out);
         return;
     }
     if (report->finding_count)
