@@ -49,7 +49,7 @@ static bool is_point(const struct nv_explorer *explorer, size_t i)
 
     if (event->kind == NV_TRACE_DRAIN || event->kind == NV_TRACE_SYNC)
         return !(event->flags & NV_TRACE_FAILED);
-    if (event->kind == NV_TRACE_STORE || event->kind == NV_TRACE_CHANGED)
+    if (event->kind == NV_TRACE_STORE)
         return explorer->subject.objects[event->object].instant;
     return event->kind == NV_TRACE_PROMISE;
 }

@@ -189,9 +189,15 @@ static int take_store(struct nv_model *model, const struct nv_trace_event *event
                       : event->kind == NV_TRACE_STORE ? NV_HOW_STORE
                                                       : NV_HOW_WHOLE;
 
-    if (object->instant)
+    int status = nv_object_put(object, model->event, event->offset, nv_trace_payload(event), event->payload_bytes, how);
+
+    if (status || !object->instant)
+        return status;
+    if (event->kind == NV_TRACE_STORE)
         model->instant_event = model->event;
-    return nv_object_put(object, model->event, event->offset, nv_trace_payload(event), event->payload_bytes, how);
+    else /* lines in no order, that are whole when the last of them is told: until then there is no state to judge */
+        status = nv_object_commit(object, event->offset, event->offset + event->payload_bytes, model->event);
+    return status;
 }
 
 /* ---- what makes durable ---- */

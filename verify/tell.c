@@ -373,9 +373,23 @@ void nv_tell_rest(struct nv_thread *thread)
     thread->telling = false;
 }
 
+/* Not in the midst of what another thread has found: a power failure is looked at there. */
+static struct nv_trace_event *begin_point(struct nv_thread *thread, uint16_t kind, uint32_t payload_bytes)
+{
+    struct nv_trace_event *event;
+
+    if (!enter(thread))
+        return NULL;
+    pthread_mutex_lock(&mutex);
+    event = begin(thread, kind, payload_bytes);
+    pthread_mutex_unlock(&mutex);
+    thread->telling = false;
+    return event;
+}
+
 void nv_tell_drain(struct nv_thread *thread, uint32_t object, uint16_t flags, uint16_t place)
 {
-    struct nv_trace_event *event = begin(thread, NV_TRACE_DRAIN, 0);
+    struct nv_trace_event *event = begin_point(thread, NV_TRACE_DRAIN, 0);
 
     if (event == NULL)
         return;
@@ -393,7 +407,7 @@ void nv_tell_promise(struct nv_thread *thread, const char *text, uint16_t place)
     char *line;
 
     nv_tell_rest(thread);
-    event = begin(thread, NV_TRACE_PROMISE, (uint32_t)length);
+    event = begin_point(thread, NV_TRACE_PROMISE, (uint32_t)length);
     if (event == NULL)
         return;
     event->place = place;

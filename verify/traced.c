@@ -63,6 +63,16 @@ static void tell_flush(const struct call *call, const void *address, size_t size
         nv_tell_flush(call->thread, call->binding, (uintptr_t)address, size_bytes, call->place);
 }
 
+/*
+ * Where stores become durable in their order, what was stored before a write is told before it: the one moment at which
+ * there is an order.
+ */
+static void tell_before_write(const struct call *call)
+{
+    if (traced.domain == NvrtlDomainMemory && call->thread != NULL)
+        nv_tell_rest(call->thread);
+}
+
 /* Of pages, by a token: the files of that one, for all threads. */
 static void tell_drain(const struct call *call, NTSTATUS status)
 {
@@ -144,10 +154,12 @@ static NTSTATUS trace_write(const struct nv_region *region, void *destination, c
 {
     struct call call = begin(region, place, __builtin_frame_address(0));
     struct nv_region own = inner(region);
-    NTSTATUS status = verified->write(&own, destination, source, size_bytes, flags, place);
     uint32_t way = flags & WRITE_NV_MEMORY_FLAG_PERSIST;
     bool drains = way == WRITE_NV_MEMORY_FLAG_PERSIST || (way != 0 && (flags & WRITE_NV_MEMORY_FLAG_NO_DRAIN) == 0);
+    NTSTATUS status;
 
+    tell_before_write(&call);
+    status = verified->write(&own, destination, source, size_bytes, flags, place);
     tell_written(&call, destination, size_bytes, way != 0, drains, status);
     return finish(status);
 }
@@ -157,10 +169,12 @@ static NTSTATUS trace_fill(const struct nv_region *region, void *destination, si
 {
     struct call call = begin(region, place, __builtin_frame_address(0));
     struct nv_region own = inner(region);
-    NTSTATUS status = verified->fill(&own, destination, size_bytes, value, flags, place);
     uint32_t way = flags & FILL_NV_MEMORY_FLAG_PERSIST;
     bool drains = way != 0 && (way != FILL_NV_MEMORY_FLAG_FLUSH || (flags & FILL_NV_MEMORY_FLAG_NO_DRAIN) == 0);
+    NTSTATUS status;
 
+    tell_before_write(&call);
+    status = verified->fill(&own, destination, size_bytes, value, flags, place);
     tell_written(&call, destination, size_bytes, way != 0, drains, status);
     return finish(status);
 }

@@ -261,7 +261,8 @@ class Prefix:
                        and (drain.thread == event.thread or drain.flags & ALL_THREADS)
                        for number, drain in self.told()):
                     until = max([until] + [step.at for step in steps if step.at < at and not step.freed])
-            if (self.instant[obj] and event.obj == obj and event.kind in (STORE, CHANGED) and at < len(self.events)
+            instant = event.kind == CHANGED or (event.kind == STORE and at < len(self.events))
+            if (self.instant[obj] and event.obj == obj and instant
                     and event.offset < last and event.offset + len(event.payload) > first):
                 until = max(until, at)
         for _, event, begin in self.syncs():
@@ -387,7 +388,7 @@ def legal_states(events, posix):
             point = events[taken].kind in (DRAIN, SYNC) and not events[taken].flags & FAILED
         if taken:
             last = events[taken - 1]
-            point = point or last.kind == PROMISE or (last.kind in (STORE, CHANGED) and instant[last.obj])
+            point = point or last.kind == PROMISE or (last.kind == STORE and instant[last.obj])
         if point:
             prefix = Prefix(events[:taken], posix)
             prefix.line, prefix.instant = line, instant
