@@ -281,6 +281,21 @@ static void case_again(void)
     first_store(before + 1);
 }
 
+/* Tells the number of its process by a fifo; the second run does not end by itself. */
+static void case_endless(void)
+{
+    char line[32];
+    int fd = open(outside, O_WRONLY | O_CLOEXEC), length = snprintf(line, sizeof line, "%d\n", (int)getpid());
+
+    if (fd < 0 || write(fd, line, (size_t)length) != length)
+        exit(1);
+    close(fd);
+    map_file();
+    first_store(1);
+    for (fd = open(outside, O_RDONLY | O_CLOEXEC); fd >= 0 && read(fd, line, 1) == 1 && *line != 'e';)
+        continue;
+}
+
 static void case_clean(void)
 {
     (void)runs_before();
@@ -306,8 +321,8 @@ static const struct {
     {"store", case_store},     {"places", case_places},         {"across", case_across},   {"copy", case_copy},
     {"read", case_read},       {"write", case_write},           {"renamed", case_renamed}, {"child", case_child},
     {"thread", case_thread},   {"moved", case_moved},           {"fault", case_fault},     {"signals", case_signals},
-    {"differs", case_differs}, {"unseen", case_differs_unseen}, {"again", case_again},     {"clean", case_clean},
-    {"input", case_input},
+    {"differs", case_differs}, {"unseen", case_differs_unseen}, {"again", case_again},     {"endless", case_endless},
+    {"clean", case_clean},     {"input", case_input},
 };
 
 int main(int count, char **words)
