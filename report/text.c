@@ -256,8 +256,8 @@ static bool is_of_content(const struct nv_finding *finding)
 
 static struct place write_place(const struct nv_finding *finding)
 {
-    struct place place = {.heading = nv_rule_is_refusal(finding->rule) ? "called at" : "written at",
-                          .stack = &finding->write_stack};
+    bool called = nv_rule_is_refusal(finding->rule) || finding->rule == NV_RULE_NAME_NOT_FLUSHED;
+    struct place place = {.heading = called ? "called at" : "written at", .stack = &finding->write_stack};
     if (is_of_content(finding))
         place.unknown = "written by  no call of the interface; --explain looks for the code that stored it";
     place.lines = nv_stack_shown(place.stack);

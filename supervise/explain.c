@@ -78,6 +78,21 @@ static void whole_path(const char *shown, char *path, size_t path_bytes)
         snprintf(path, path_bytes, "%s/%s", strcmp(here, "/") != 0 ? here : "", shown);
 }
 
+static bool has_name(const struct nv_report *report, const char *wanted)
+{
+    for (size_t i = 0; i < report->finding_count; i++) {
+        const struct nv_finding *finding = report->findings[i];
+        char path[2 * PATH_MAX];
+
+        if (finding->rule != NV_RULE_NAME_NOT_FLUSHED || !finding->file)
+            continue;
+        whole_path(finding->file, path, sizeof path);
+        if (!strcmp(path, wanted))
+            return true;
+    }
+    return false;
+}
+
 static void note_what_came_again(struct nv_explain_book *book, const struct nv_report *report)
 {
     for (size_t i = 0; i < report->map_count; i++) {
@@ -88,9 +103,14 @@ static void note_what_came_again(struct nv_explain_book *book, const struct nv_r
             if (!strcmp(book->file[book->piece[k].file], path))
                 book->piece[k].again = has_range(report->maps[i], &book->piece[k]);
     }
-    for (uint32_t k = 0; k < book->piece_count; k++)
-        if (!book->piece[k].again)
-            book->piece[k].stack = 0; /* that was another store than the first run's */
+    for (uint32_t k = 0; k < book->piece_count; k++) {
+        struct nv_explain_piece *piece = &book->piece[k];
+
+        if (!piece->length_bytes)
+            piece->again = has_name(report, book->file[piece->file]);
+        if (!piece->again)
+            piece->stack = 0; /* that was another than the first run's */
+    }
 }
 
 static char **real_folders(char *const *folders)
@@ -206,7 +226,8 @@ static bool is_explained(const struct nv_finding *finding)
 {
     return finding->write_stack.count ||
            (finding->rule != NV_RULE_NOT_FLUSHED && finding->rule != NV_RULE_NOT_DRAINED &&
-            finding->rule != NV_RULE_CHANGED_AFTER_FLUSH && finding->rule != NV_RULE_FLUSH_ERROR_IGNORED);
+            finding->rule != NV_RULE_CHANGED_AFTER_FLUSH && finding->rule != NV_RULE_FLUSH_ERROR_IGNORED &&
+            finding->rule != NV_RULE_NAME_NOT_FLUSHED);
 }
 
 /* Its number in the book; NV_EXPLAIN_FILES: there is no room. */
@@ -244,6 +265,15 @@ static void ask(struct nv_explain_book *book, const struct nv_finding *finding, 
     }
 }
 
+static void ask_name(struct nv_explain_book *book, const struct nv_finding *finding, uint32_t number)
+{
+    uint32_t file = number_of_file(book, finding->file);
+
+    if (file < NV_EXPLAIN_FILES && book->piece_count < NV_EXPLAIN_PIECES)
+        book->piece[book->piece_count++] =
+            (struct nv_explain_piece){.file = file, .finding = number, .rule = (uint32_t)finding->rule};
+}
+
 /* Where maps tell all ranges of a finding exactly, all are asked for; elsewhere the first. */
 static bool ask_by_map(struct nv_explain_book *book, const struct nv_report *report, const struct nv_finding *finding,
                        uint32_t number)
@@ -267,7 +297,11 @@ static void ask_all(struct nv_explain_book *book, const struct nv_report *report
     for (size_t i = 0; i < report->finding_count; i++) {
         const struct nv_finding *finding = report->findings[i];
 
-        if (!is_explained(finding) && finding->file && !ask_by_map(book, report, finding, (uint32_t)i))
+        if (is_explained(finding) || !finding->file)
+            continue;
+        if (finding->rule == NV_RULE_NAME_NOT_FLUSHED)
+            ask_name(book, finding, (uint32_t)i);
+        else if (!ask_by_map(book, report, finding, (uint32_t)i))
             ask(book, finding, (uint32_t)i, finding->offset, finding->length_bytes);
     }
 }
@@ -458,15 +492,18 @@ static int explain_finding(struct nv_report *report, const struct nv_explain_boo
 /* Why a finding has no place. */
 static const char *why_not(const struct nv_explain_book *book, uint32_t number)
 {
-    bool asked = false, again = false;
+    bool asked = false, again = false, named = false;
 
     for (uint32_t i = 0; i < book->piece_count; i++) {
         asked |= book->piece[i].finding == number;
         again |= book->piece[i].finding == number && book->piece[i].again;
+        named |= book->piece[i].finding == number && !book->piece[i].length_bytes;
     }
     if (!asked)
         return "there was no room to look for it";
-    return again ? "its last store was not seen" : "it did not come again";
+    if (!again)
+        return "it did not come again";
+    return named ? "the call was not seen" : "its last store was not seen";
 }
 
 static bool tell(struct nv_report *report, const struct nv_finding *finding, const char *why)

@@ -16,7 +16,7 @@
 #define NV_EXPLAIN_STACKS 4096
 #define NV_EXPLAIN_MODULES 256
 
-/* Bytes of one line of a file that a finding names. */
+/* Bytes of one line of a file that a finding names; without length, the file's name. */
 struct nv_explain_piece {
     uint64_t offset;
     uint32_t length_bytes;

@@ -109,6 +109,11 @@ static int compare_pieces(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
+static bool is_wanted(const struct nv_explain_piece *piece, bool stranger, uint32_t number)
+{
+    return piece->length_bytes && (stranger || piece->file == number);
+}
+
 /*
  * The pieces of that name; of a name that is not in the book, every piece: the file may be given another name later.
  */
@@ -122,12 +127,12 @@ static bool take_pieces(struct nv_watch *watch, struct nv_watched *file, const c
         return true;
     watch->strangers += stranger;
     for (uint32_t i = 0; i < book->piece_count; i++)
-        file->count += stranger || book->piece[i].file == number;
+        file->count += is_wanted(&book->piece[i], stranger, number);
     file->pieces = calloc(file->count + 1, sizeof *file->pieces);
     if (!file->pieces)
         return false;
     for (uint32_t i = 0, at = 0; i < book->piece_count; i++)
-        if (stranger || book->piece[i].file == number)
+        if (is_wanted(&book->piece[i], stranger, number))
             file->pieces[at++] = (struct piece){.asked = &book->piece[i], .number = i};
     qsort(file->pieces, file->count, sizeof *file->pieces, compare_pieces);
     for (size_t i = 0; i < file->count; i++)
@@ -246,6 +251,34 @@ void nv_watched_stored(struct nv_watched *file, uint64_t from, uint64_t to, stru
 void nv_watched_written(struct nv_watched *file, uint64_t from, uint64_t to, struct nv_store *store)
 {
     stored(file, from, to, store, true);
+}
+
+/* ---- names ---- */
+
+bool nv_watch_has_names(const struct nv_watch *watch)
+{
+    for (uint32_t i = 0; i < watch->book->piece_count; i++)
+        if (!watch->book->piece[i].length_bytes)
+            return true;
+    return false;
+}
+
+uint32_t nv_watch_name(const struct nv_watch *watch, const char *path)
+{
+    const struct nv_explain_book *book = watch->book;
+    uint32_t number = find_name(book, path);
+
+    for (uint32_t i = 0; i < book->piece_count && number < book->file_count; i++)
+        if (!book->piece[i].length_bytes && book->piece[i].file == number)
+            return i + 1;
+    return 0;
+}
+
+void nv_watch_named(struct nv_watch *watch, uint32_t name, struct nv_store *store)
+{
+    if (!store->known)
+        store->known = store->place(store->context);
+    watch->book->piece[name - 1].stack = store->known;
 }
 
 /* ---- answers ---- */

@@ -31,6 +31,12 @@ void nv_watched_stored(struct nv_watched *file, uint64_t from, uint64_t to, stru
 /* A system call has written all of [from, to). */
 void nv_watched_written(struct nv_watched *file, uint64_t from, uint64_t to, struct nv_store *store);
 
+/* The number of a name that is asked for, by its absolute path; 0: it is not. */
+bool nv_watch_has_names(const struct nv_watch *watch);
+uint32_t nv_watch_name(const struct nv_watch *watch, const char *path);
+/* A call has made or removed it. */
+void nv_watch_named(struct nv_watch *watch, uint32_t name, struct nv_store *store);
+
 /* When the run is over: answer each piece whose last change was seen. */
 void nv_watch_answer(struct nv_watch *watch);
 

@@ -111,6 +111,7 @@ void nv_call_begins(struct nv_tracer *tracer, struct nv_tracee *tracee)
     if (tracee->space->count)
         each_buffer(tracee, open_buffer, NULL);
     tracer->open_calls += tracee->call.opened;
+    nv_call_names_begin(tracer, tracee);
 }
 
 /* ---- mappings ---- */
@@ -226,6 +227,7 @@ void nv_call_ends(struct nv_tracer *tracer, struct nv_tracee *tracee, int64_t re
     }
     if (failed)
         return;
+    nv_call_names_end(tracer, tracee, &store);
     if (tracee->call.number == SYS_mmap)
         has_mapped(tracer, tracee, (uint64_t)result);
     else if (tracee->call.number == SYS_munmap)

@@ -32,6 +32,8 @@ struct nv_space {
 struct nv_call {
     int64_t number; /* -1: none */
     uint64_t arguments[6];
+    uint32_t names[2]; /* of those that are asked for: what it makes or removes, as the watch knows them */
+    size_t name_count;
     bool opened; /* watched pages that it may write to are open until it ends, to all threads */
 };
 
@@ -97,6 +99,11 @@ void nv_space_stored(const struct nv_space *space, uint64_t from, uint64_t to, s
 void nv_call_begins(struct nv_tracer *tracer, struct nv_tracee *tracee);
 /* `result`: the value, or a negative errno. */
 void nv_call_ends(struct nv_tracer *tracer, struct nv_tracee *tracee, int64_t result);
+
+/* ---- tracer_names.c ---- */
+
+void nv_call_names_begin(struct nv_tracer *tracer, struct nv_tracee *tracee);
+void nv_call_names_end(struct nv_tracer *tracer, struct nv_tracee *tracee, struct nv_store *store);
 
 /* ---- tracer_stack.c ---- */
 

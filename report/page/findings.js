@@ -98,7 +98,7 @@ function stacksView(finding) {
     'div',
     { class: 'stacks' },
     stackView(
-      refused ? 'Called at' : 'Written at',
+      refused || finding.rule === 'name-not-flushed' ? 'Called at' : 'Written at',
       finding.stack,
       content && 'By no call of the interface; --explain looks for the code that stored it.',
     ),

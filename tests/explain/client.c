@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -142,6 +143,39 @@ static void case_renamed(void)
     append(fd);
     if (rename("log.new", "log"))
         exit(1);
+}
+
+APART static void replace(const char *from, const char *to)
+{
+    if (rename(from, to))
+        exit(1);
+}
+
+APART static void make_folder(const char *name)
+{
+    int folder = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (folder < 0 || mkdirat(folder, name, 0755))
+        exit(1);
+    close(folder);
+}
+
+APART static int make_file(const char *name)
+{
+    return open_file(name);
+}
+
+static void case_names(void)
+{
+    int fd = open_file("./new");
+
+    append(fd);
+    if (fsync(fd) || close(fd))
+        exit(1);
+    replace("new", ".//name");
+    make_folder("folder");
+    close(make_file("empty"));
+    close(open_file("empty")); /* it is there */
 }
 
 static void case_child(void)
@@ -318,11 +352,11 @@ static const struct {
     const char *name;
     void (*run)(void);
 } cases[] = {
-    {"store", case_store},     {"places", case_places},         {"across", case_across},   {"copy", case_copy},
-    {"read", case_read},       {"write", case_write},           {"renamed", case_renamed}, {"child", case_child},
-    {"thread", case_thread},   {"moved", case_moved},           {"fault", case_fault},     {"signals", case_signals},
-    {"differs", case_differs}, {"unseen", case_differs_unseen}, {"again", case_again},     {"endless", case_endless},
-    {"clean", case_clean},     {"input", case_input},
+    {"store", case_store},     {"places", case_places},   {"across", case_across},         {"copy", case_copy},
+    {"read", case_read},       {"write", case_write},     {"renamed", case_renamed},       {"names", case_names},
+    {"child", case_child},     {"thread", case_thread},   {"moved", case_moved},           {"fault", case_fault},
+    {"signals", case_signals}, {"differs", case_differs}, {"unseen", case_differs_unseen}, {"again", case_again},
+    {"endless", case_endless}, {"clean", case_clean},     {"input", case_input},
 };
 
 int main(int count, char **words)
