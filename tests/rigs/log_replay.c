@@ -3,9 +3,10 @@
  * Reads the log of a device-mapper device of the kind log-writes, and rebuilds the recorded device as it was at a mark:
  * with all that had been flushed by then, and nothing else. So it is the least that a power failure at the mark leaves.
  *
- *     log-replay LOG list                 number, kind, sector and sectors of each entry; the text of a mark
- *     log-replay LOG marks                the marks' texts
- *     log-replay LOG build IMAGE WHERE    IMAGE, a new file, as it was at the mark or entry number WHERE
+ *     log-replay LOG list                        number, kind, sector and sectors of each entry; the text of a mark
+ *     log-replay LOG marks                       the marks' texts
+ *     log-replay LOG build IMAGE WHERE [SEED]    IMAGE, a new file, as it was at the mark or entry number WHERE; with a
+ *                                                seed, only some of the writes that no flush had followed yet
  *
  * The log is a device or a file. IMAGE is as long as its last byte that was ever written: make it longer if need be.
  */
@@ -130,16 +131,39 @@ static void apply(const struct log *log, int image)
     }
 }
 
-static int build(struct log *log, const char *path, const char *where)
+/* A log's entry that is the mark, or the number. */
+static bool is_there(const struct log *log, const char *where)
 {
     char *end;
     uint64_t number = strtoul(where, &end, 10);
-    bool by_number = *where && !*end;
+    return *where && !*end ? log->number == number : log->entry.flags & MARK && !strcmp(log->text, where);
+}
+
+/* The number of the last flush up to there. */
+static uint64_t last_flush(const char *path, const char *where)
+{
+    struct log log = log_open(path);
+    uint64_t number = 0;
+    bool more = true;
+    while (more && next(&log)) {
+        if (log.entry.flags & (FLUSH | FUA))
+            number = log.number;
+        more = !is_there(&log, where);
+    }
+    close(log.file);
+    return number;
+}
+
+/* `flushed`: from the entry behind that number on, a coin decides; its seed is not 0. */
+static int build(struct log *log, const char *path, const char *where, uint64_t flushed, unsigned seed)
+{
     int image = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     must(image >= 0, path);
+    srandom(seed);
     while (next(log)) {
-        apply(log, image);
-        if (by_number ? log->number == number : log->entry.flags & MARK && !strcmp(log->text, where))
+        if (!seed || log->number <= flushed || random() % 2)
+            apply(log, image);
+        if (is_there(log, where))
             return close(image) == 0 ? 0 : 2;
     }
     fprintf(stderr, "log-replay: the log has no %s\n", where);
@@ -149,14 +173,16 @@ static int build(struct log *log, const char *path, const char *where)
 int main(int argc, char **argv)
 {
     struct log log;
-    if (argc == 3 || argc == 5)
+    if (argc == 3 || argc == 5 || argc == 6)
         log = log_open(argv[1]);
     if (argc == 3 && !strcmp(argv[2], "list"))
         return list(&log);
     if (argc == 3 && !strcmp(argv[2], "marks"))
         return marks(&log);
     if (argc == 5 && !strcmp(argv[2], "build"))
-        return build(&log, argv[3], argv[4]);
-    fprintf(stderr, "usage: log-replay LOG list | marks | build IMAGE WHERE\n");
+        return build(&log, argv[3], argv[4], 0, 0);
+    if (argc == 6 && !strcmp(argv[2], "build"))
+        return build(&log, argv[3], argv[4], last_flush(argv[1], argv[4]), (unsigned)atoi(argv[5]));
+    fprintf(stderr, "usage: log-replay LOG list | marks | build IMAGE WHERE [SEED]\n");
     return 2;
 }
