@@ -4,6 +4,8 @@
  *
  *   record_run VERIFIER-FOLDER TRACE ACK-DESCRIPTOR MODEL FOLDER PROGRAM [ARG...]
  *
+ * MODEL is journaled or posix; or another word, a folder: journaled, with the view in there.
+ *
  * Ends as the program does, or with 125 when it could not be recorded whole.
  */
 #include "supervise/run.h"
@@ -38,6 +40,7 @@ int main(int argc, char **argv)
                                       .file_globs = globs,
                                       .domain = NvrtlDomainCpuCache,
                                       .model = strcmp(argv[4], "posix") ? NV_FS_JOURNALED : NV_FS_POSIX,
+                                      .scratch = strchr(argv[4], '/') ? argv[4] : NULL,
                                       .trace = argv[2],
                                       .ack_descriptor = atoi(argv[3]),
                                       .verifier_path = argv[1]};
