@@ -259,11 +259,15 @@ static int prepare_trace(struct run *run)
     status = nv_observe_open(supervisor);
     if (!status)
         status = nv_turns_open(supervisor);
-    if (!status)
-        return 0;
-    snprintf(run->error, run->error_bytes, "cannot record the run in %s: %s", supervisor->options->trace,
-             strerror(-status));
-    return 125;
+    if (status == -EBADF)
+        snprintf(run->error, run->error_bytes, "there is no descriptor %d, to which promises would be written",
+                 supervisor->options->ack_descriptor);
+    else if (status == -ENOSYS)
+        snprintf(run->error, run->error_bytes, "a run can be recorded by Linux 5.19 and later alone");
+    else if (status)
+        snprintf(run->error, run->error_bytes, "cannot record the run in %s: %s", supervisor->options->trace,
+                 strerror(-status));
+    return status ? 125 : 0;
 }
 
 static int prepare(struct run *run)

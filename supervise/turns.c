@@ -14,10 +14,12 @@
 #include <errno.h>
 #include <linux/audit.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/user.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -361,10 +363,22 @@ void nv_turns_answering(struct nv_turns *turns, const struct seccomp_notif *call
 
 /* ---- begin and end ---- */
 
+/* From there on a thread that is told to stop finishes its notified call first. */
+static bool kernel_is_new_enough(void)
+{
+    struct utsname system;
+    unsigned major, minor;
+
+    return !uname(&system) && sscanf(system.release, "%u.%u", &major, &minor) == 2 &&
+           (major > 5 || (major == 5 && minor >= 19));
+}
+
 int nv_turns_open(struct nv_supervisor *supervisor)
 {
     if (!supervisor->observer)
         return 0;
+    if (!kernel_is_new_enough())
+        return -ENOSYS;
     supervisor->turns = calloc(1, sizeof *supervisor->turns);
     if (!supervisor->turns)
         return -ENOMEM;

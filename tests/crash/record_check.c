@@ -6,7 +6,7 @@
  *   record_check TRACE FOLDER [KIND=COUNT | KIND>=COUNT | PROMISE TEXT | STACK KIND FUNCTION | ORDER KIND...]...
  *
  * Further words say how many events of a kind there are, which promises, in which function all of a kind were made, and
- * in which order all events come.
+ * in which order all events come. FOLDER is `-` when it is not to be compared: the power failed.
  */
 #include "trace/file.h"
 
@@ -399,10 +399,12 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < trace->event_count; i++)
         play(trace->events[i]);
     fd = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    for (size_t i = 0; i < name_count; i++)
+    for (size_t i = 0; i < name_count && fd >= 0; i++)
         if (!names[i].parent && !strcmp(names[i].text, argv[2]))
             compare_folder(names[i].object, fd, argv[2]);
     check_syncs(trace);
+    if (fd < 0 && strcmp(argv[2], "-"))
+        differs("%s: %s", argv[2], strerror(errno));
     for (int i = 3; i < argc; i++)
         if (!strcmp(argv[i], "PROMISE"))
             check_promise(trace, argv[++i]);

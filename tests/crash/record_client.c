@@ -434,6 +434,16 @@ static void do_promises(void)
     close(fd);
 }
 
+/* The power fails while others write. */
+static void do_killed(void)
+{
+    close(make("before", "the power fails"));
+    if (!fork())
+        for (;;)
+            close(make("on and on", "x"));
+    raise(SIGKILL);
+}
+
 static const struct {
     const char *name;
     void (*act)(void);
@@ -441,7 +451,7 @@ static const struct {
     {"names", do_names},         {"paths", do_paths},       {"nameless", do_nameless}, {"writes", do_writes},
     {"sizes", do_sizes},         {"failures", do_failures}, {"partial", do_partial},   {"threads", do_threads},
     {"processes", do_processes}, {"waits", do_waits},       {"signals", do_signals},   {"mapped", do_mapped},
-    {"syncs", do_syncs},         {"promises", do_promises},
+    {"syncs", do_syncs},         {"promises", do_promises}, {"killed", do_killed},
 };
 
 int main(int argc, char **argv)
