@@ -68,17 +68,15 @@ static bool has_range(const struct nv_report_map *map, const struct nv_explain_p
 }
 
 /* The file as the book has it. */
-static void whole_path(const char *shown, char *path, size_t path_bytes)
+static void whole_path(const struct nv_explain_book *book, const char *shown, char *path, size_t path_bytes)
 {
-    char here[PATH_MAX] = "";
-
-    if (*shown == '/' || !getcwd(here, sizeof here))
+    if (*shown == '/')
         snprintf(path, path_bytes, "%s", shown);
     else
-        snprintf(path, path_bytes, "%s/%s", strcmp(here, "/") != 0 ? here : "", shown);
+        snprintf(path, path_bytes, "%s/%s", strcmp(book->here, "/") != 0 ? book->here : "", shown);
 }
 
-static bool has_name(const struct nv_report *report, const char *wanted)
+static bool has_name(const struct nv_explain_book *book, const struct nv_report *report, const char *wanted)
 {
     for (size_t i = 0; i < report->finding_count; i++) {
         const struct nv_finding *finding = report->findings[i];
@@ -86,7 +84,7 @@ static bool has_name(const struct nv_report *report, const char *wanted)
 
         if (finding->rule != NV_RULE_NAME_NOT_FLUSHED || !finding->file)
             continue;
-        whole_path(finding->file, path, sizeof path);
+        whole_path(book, finding->file, path, sizeof path);
         if (!strcmp(path, wanted))
             return true;
     }
@@ -98,7 +96,7 @@ static void note_what_came_again(struct nv_explain_book *book, const struct nv_r
     for (size_t i = 0; i < report->map_count; i++) {
         char path[2 * PATH_MAX];
 
-        whole_path(report->maps[i]->file, path, sizeof path);
+        whole_path(book, report->maps[i]->file, path, sizeof path);
         for (uint32_t k = 0; k < book->piece_count; k++)
             if (!strcmp(book->file[book->piece[k].file], path))
                 book->piece[k].again = has_range(report->maps[i], &book->piece[k]);
@@ -107,7 +105,7 @@ static void note_what_came_again(struct nv_explain_book *book, const struct nv_r
         struct nv_explain_piece *piece = &book->piece[k];
 
         if (!piece->length_bytes)
-            piece->again = has_name(report, book->file[piece->file]);
+            piece->again = has_name(book, report, book->file[piece->file]);
         if (!piece->again)
             piece->stack = 0; /* that was another than the first run's */
     }
@@ -197,7 +195,8 @@ struct nv_explain *nv_explain_begin(const struct nv_run_options *options, char *
     keeper.input_at = !fstat(STDIN_FILENO, &input) && S_ISREG(input.st_mode) ? lseek(STDIN_FILENO, 0, SEEK_CUR) : -1;
     keeper.book =
         mmap(NULL, sizeof *keeper.book, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (explain && keeper.book != MAP_FAILED && !socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line))
+    if (explain && keeper.book != MAP_FAILED && getcwd(keeper.book->here, PATH_MAX) &&
+        !socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line))
         child = fork();
     if (!child) {
         close(line[0]);
@@ -236,7 +235,7 @@ static uint32_t number_of_file(struct nv_explain_book *book, const char *shown)
     char path[2 * PATH_MAX];
     uint32_t number = 0;
 
-    whole_path(shown, path, sizeof path);
+    whole_path(book, shown, path, sizeof path);
     while (number < book->file_count && strcmp(book->file[number], path) != 0)
         number++;
     if (number == book->file_count && number < NV_EXPLAIN_FILES && strlen(path) < PATH_MAX)

@@ -35,8 +35,9 @@ struct nv_explain_stack {
 
 struct nv_explain_book {
     uint32_t file_count, piece_count, stack_count, module_count;
-    int status;      /* of the second run, as of nv_run */
-    char error[512]; /* why there was none, or why it was not followed; empty: it was */
+    int status;          /* of the second run, as of nv_run */
+    char here[PATH_MAX]; /* the current folder, before the runs: after them it may not be told any more */
+    char error[512];     /* why there was none, or why it was not followed; empty: it was */
     struct nv_explain_piece piece[NV_EXPLAIN_PIECES];
     struct nv_explain_stack stack[NV_EXPLAIN_STACKS];
     char module[NV_EXPLAIN_MODULES][PATH_MAX];
