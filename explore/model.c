@@ -158,6 +158,18 @@ static int resize(struct nv_model *model, struct nv_object *object, uint64_t byt
     return status ? status : nv_object_resize(object, model->event, bytes);
 }
 
+/* A file system writes blocks when it likes, and the length may follow each of them. */
+static int grow(struct nv_model *model, struct nv_object *object, uint64_t from, uint64_t end)
+{
+    uint64_t bytes = nv_object_newest_bytes(object);
+    uint64_t block = (bytes > from ? bytes : from) / NV_BLOCK_BYTES * NV_BLOCK_BYTES + NV_BLOCK_BYTES;
+    int status = 0;
+
+    for (; block < end && !status; block += NV_BLOCK_BYTES)
+        status = resize(model, object, block);
+    return status ? status : resize(model, object, end);
+}
+
 static int take_write(struct nv_model *model, const struct nv_trace_event *event)
 {
     struct nv_object *object = &model->objects[event->object];
@@ -172,7 +184,7 @@ static int take_write(struct nv_model *model, const struct nv_trace_event *event
         length = event->offset < bytes ? bytes - event->offset : 0;
     status = nv_object_put(object, model->event, event->offset, payload, length, NV_HOW_WHOLE);
     if (!status && event->kind == NV_TRACE_WRITE && length && end > bytes)
-        status = resize(model, object, end);
+        status = grow(model, object, event->offset, end);
     return status;
 }
 

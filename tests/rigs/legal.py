@@ -48,15 +48,14 @@ class File:
         self.now = bytearray()
 
     def put(self, offset, data):
-        self.grow(offset + len(data))
+        self.grow(offset, offset + len(data))
         self.now[offset:offset + len(data)] = data
         self.changed(offset, offset + len(data))
 
-    def grow(self, end):
-        old = len(self.now)
-        if end > old:
-            self.sizes += [*range(old // PAGE * PAGE + PAGE, end, PAGE), end]
-            self.now += bytes(end - old)
+    def grow(self, begin, end):
+        if end > len(self.now):
+            self.sizes += [*range(max(begin, len(self.now)) // PAGE * PAGE + PAGE, end, PAGE), end]
+            self.now += bytes(end - len(self.now))
 
     def cut(self, size):
         if size < len(self.now):
@@ -64,7 +63,9 @@ class File:
             del self.now[size:]
             self.sizes.append(size)
             self.changed(size, old)
-        self.grow(size)
+        if size > len(self.now):
+            self.sizes.append(size)
+            self.now += bytes(size - len(self.now))
 
     def changed(self, begin, end):
         for number in range(begin // SECTOR, -(-end // SECTOR)):

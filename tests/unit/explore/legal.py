@@ -109,7 +109,8 @@ class Prefix:
             elif event.kind == SIZE and end != found[-1][1]:
                 found.append((at, end, end < found[-1][1]))
             elif event.kind == WRITE and event.payload and end > found[-1][1]:
-                found.append((at, end, False))
+                first = max(event.offset, found[-1][1]) // 4096 * 4096 + 4096
+                found += [(at, block, False) for block in [*range(first, end, 4096), end]]
         return found
 
     def journal_until(self, when=None):
@@ -467,7 +468,7 @@ class Maker:
     def write(self):
         obj = self.file()
         if obj:
-            length = self.random.choice([1, 8, 64, 100, 520])
+            length = self.random.choice([1, 1, 8, 8, 64, 64, 100, 520, 520, 4200])
             offset = self.offset(obj)
             self.put(Event(WRITE, obj=obj, offset=offset, payload=self.data(length)))
             self.bytes[obj] = max(self.bytes[obj], offset + length)
