@@ -100,7 +100,7 @@ struct nv_report {
     const char *view;              /* "copy" or "overlay"; "private mapping" in a run without a supervisor */
     const char *file_system_model; /* "journaled" or "posix"; NULL: names are not judged */
     uint64_t files_watched, bytes_watched, files_changed /* when the program ended, or made durable */, syncs, tokens,
-        bytes_made_durable;
+        bytes_made_durable, unseen_bytes /* changed where hooks tell of stores, and none told */;
     double seconds; /* until the program's end */
     struct nv_times times;
     bool blind;         /* the program could not be looked into: no file was judged */

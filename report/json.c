@@ -236,6 +236,7 @@ static json_t *summary_value(const struct nv_report *report)
     nv_set(object, "syncs", nv_number_value(report->syncs), &ok);
     nv_set(object, "tokens", nv_number_value(report->tokens), &ok);
     nv_set(object, "bytes_made_durable", nv_number_value(report->bytes_made_durable), &ok);
+    nv_set(object, "unseen_bytes", nv_number_value(report->unseen_bytes), &ok);
     nv_set(object, "level", nv_text_value(report->level), &ok);
     nv_set(object, "level_sees", nv_text_value(nv_report_level_sees(report)), &ok);
     nv_set(object, "level_misses", nv_text_value(nv_report_level_misses(report)), &ok);

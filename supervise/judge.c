@@ -10,6 +10,7 @@
 #include "supervise/kinds.h"
 #include "supervise/lines.h"
 #include "supervise/record.h"
+#include "supervise/stores.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +29,7 @@ struct file_judgement {
     bool differs;
     struct nv_ignored ignored;
     struct nv_report_map *map; /* NULL: none is wanted */
+    struct nv_stores_unseen unseen;
 };
 
 char *nv_judge_shown_path(const struct nv_folder *folder, const char *relative)
@@ -100,6 +102,7 @@ static int judge_line(struct file_judgement *file, uint64_t from, uint64_t to, c
     struct nv_kind *kind;
     uint64_t begin = from, end = to;
 
+    nv_stores_compare(&file->unseen, file->supervisor->ledger, file->object, from, to, view, durable);
     if (!nv_ignored_trim(&file->ignored, wanted.rule, &from, &to, view, durable))
         return map_line(file, begin, end, NULL);
     view = view ? view + (from - begin) : NULL;
@@ -256,6 +259,8 @@ static int judge_content(struct nv_supervisor *supervisor, struct nv_object *obj
         status = status ? status : nv_content_compare(&supervisor->image, object, judge_run, file);
         if (!status)
             status = judge_neighbours(file);
+        if (!nv_stores_tell(&file->unseen, supervisor->ledger, object, path, supervisor->report))
+            status = -ENOMEM;
         reported = object->untold ? report_untold(supervisor, object, path) : report_kinds(supervisor, file, path);
         status = status ? status : reported;
         status = status ? status : report_map(supervisor, file);

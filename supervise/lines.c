@@ -206,6 +206,34 @@ int nv_lines_each_unnamed(const struct nv_object *object, int (*act)(void *conte
     return each.status;
 }
 
+struct unseen {
+    uint64_t bytes;
+    const struct nv_page_records *first;
+};
+
+static bool add_unseen(struct nv_page_records *page, size_t first, size_t end, void *context)
+{
+    struct unseen *unseen = context;
+    uint64_t bytes = atomic_load(&page->page.unseen_bytes);
+
+    (void)first, (void)end;
+    if (bytes && !unseen->bytes)
+        unseen->first = page;
+    unseen->bytes += bytes;
+    return false;
+}
+
+uint64_t nv_lines_unseen(const struct nv_object *object, uint64_t *first)
+{
+    struct unseen unseen = {0, NULL};
+
+    if (object->pages)
+        (void)visit(object, 0, UINT64_MAX, add_unseen, &unseen);
+    if (unseen.bytes)
+        *first = offset_of(object, unseen.first, 0);
+    return unseen.bytes;
+}
+
 /* While a range is held: whoever locks a page from now on sees that, and lets it go again. */
 struct holding {
     struct nv_lines_hold *hold; /* NULL: of the tail */
@@ -282,7 +310,7 @@ static bool commit_noted(struct nv_page_records *page, size_t first, size_t end,
         if (version)
             commit(page, i, version);
         if (atomic_load(&page->page.unnamed) >> i & 1)
-            atomic_store(&page->lines[i].unnamed, 0);
+            atomic_store(&page->lines[i].unnamed, 0), atomic_store(&page->lines[i].told, 0);
     }
     nv_page_unlock(&page->page);
     return false;

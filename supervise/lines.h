@@ -28,6 +28,9 @@ int nv_lines_each_committed(const struct nv_object *object, int (*act)(void *con
 int nv_lines_each_unnamed(const struct nv_object *object, int (*act)(void *context, uint64_t offset, uint64_t bytes),
                           void *context);
 
+/* Bytes that a flush brought into the durable image, and of whose stores nobody had told; where the first page is. */
+uint64_t nv_lines_unseen(const struct nv_object *object, uint64_t *first);
+
 /*
  * Hold a range of at most NV_CHUNK_BYTES while the view is read and the durable file written. `alone`: the program is
  * gone, and no lock that it left is waited for.

@@ -35,7 +35,7 @@ static void make_durable(const struct nv_alone_view *view, const char *start, co
         return;
     map = nv_file_reach(file, offset + length);
     if (map != NULL)
-        (void)nv_pass(map, offset, start, (length + NV_LINE_BYTES - 1) / NV_LINE_BYTES * NV_LINE_BYTES, 0);
+        (void)nv_pass(map, offset, start, (length + NV_LINE_BYTES - 1) / NV_LINE_BYTES * NV_LINE_BYTES, 0, false);
     bytes_made_durable += length;
 }
 

@@ -23,6 +23,7 @@
 struct call {
     struct nv_thread *thread;
     const struct nv_binding *binding;
+    const struct nv_region *region; /* NULL: of a drain */
     uint16_t place;
 };
 
@@ -66,10 +67,17 @@ static struct span cut(const struct nv_binding *binding, uintptr_t *address, uin
     return span;
 }
 
+static bool stores_are_watched(void)
+{
+    return __builtin_expect(atomic_load_explicit(&nv_stores_watched, memory_order_relaxed), 0);
+}
+
 static void touch_lines(const struct call *call, uintptr_t address, size_t size_bytes)
 {
     uintptr_t end = address + size_bytes;
 
+    if (stores_are_watched())
+        nv_stores_write(call->binding, address, size_bytes, call->place);
     while (address < end) {
         struct span span = cut(call->binding, &address, end, NV_LINE_BYTES);
         uint64_t last = span.offset + (span.end - span.start);
@@ -85,6 +93,15 @@ static void touch_lines(const struct call *call, uintptr_t address, size_t size_
     }
 }
 
+/* Whether all stores to these lines are told, as far as they are seen. */
+static bool is_watched(const struct call *call, const struct span *span)
+{
+    uintptr_t base = (uintptr_t)call->region->base, mask = NV_LINE_BYTES - 1;
+
+    return stores_are_watched() && base <= (span->start & ~mask) &&
+           ((span->end + mask) & ~mask) <= base + call->region->size_bytes;
+}
+
 static NTSTATUS start_span(const struct call *call, const struct span *span, struct nv_flight *flight)
 {
     uint64_t length = span->end - span->start;
@@ -94,7 +111,8 @@ static NTSTATUS start_span(const struct call *call, const struct span *span, str
         nv_notes_lost();
         return STATUS_SUCCESS;
     }
-    if (!nv_flight_add(flight, map, span->offset, (const void *)span->start, length, call->place))
+    if (!nv_flight_add(flight, map, span->offset, (const void *)span->start, length, call->place,
+                       is_watched(call, span)))
         return STATUS_INSUFFICIENT_RESOURCES;
     return STATUS_SUCCESS;
 }
@@ -104,7 +122,7 @@ static NTSTATUS start_lines(const struct call *call, uintptr_t address, size_t s
     uintptr_t end = address + size_bytes;
     NTSTATUS status = STATUS_SUCCESS;
 
-    if (__builtin_expect(atomic_load_explicit(&nv_stores_watched, memory_order_relaxed), 0))
+    if (stores_are_watched())
         nv_stores_cover(call->binding, address, size_bytes);
     while (address < end && NT_SUCCESS(status)) {
         struct span span = cut(call->binding, &address, end, NV_LINE_BYTES);
@@ -140,7 +158,8 @@ static bool write_span(const struct call *call, const struct span *span, const c
     const struct nv_file_map *map = span->file != NULL ? nv_file_reach(span->file, span->offset + size_bytes) : NULL;
 
     if (map != NULL)
-        return nv_pass_write(map, span->offset, (void *)span->start, source, size_bytes, call->place);
+        return nv_pass_write(map, span->offset, (void *)span->start, source, size_bytes, call->place,
+                             is_watched(call, span));
     if (span->file == NULL)
         memcpy((void *)span->start, source, size_bytes);
     return span->file == NULL;
@@ -152,7 +171,7 @@ static bool pass_span(const struct call *call, const struct span *span)
     const struct nv_file_map *map = span->file != NULL ? nv_file_reach(span->file, span->offset + size_bytes) : NULL;
 
     if (map != NULL)
-        return nv_pass(map, span->offset, (const void *)span->start, size_bytes, call->place);
+        return nv_pass(map, span->offset, (const void *)span->start, size_bytes, call->place, is_watched(call, span));
     return span->file == NULL;
 }
 
@@ -161,7 +180,7 @@ static bool pass_lines(const struct call *call, uintptr_t address, size_t size_b
     uintptr_t begin = address, end = address + size_bytes;
     bool passed = may_pass(call) && (source == NULL || !overlaps(address, source, size_bytes));
 
-    if (passed && __builtin_expect(atomic_load_explicit(&nv_stores_watched, memory_order_relaxed), 0))
+    if (passed && stores_are_watched())
         nv_stores_cover(call->binding, address, size_bytes);
     while (passed && address < end) {
         struct span span = cut(call->binding, &address, end, source != NULL ? 1 : NV_LINE_BYTES);
@@ -212,6 +231,8 @@ static NTSTATUS start_pages(const struct call *call, uintptr_t address, size_t s
         if (atomic_load(&span.file->failed))
             return STATUS_IO_DEVICE_ERROR;
         remember_file(call->thread, span.file);
+        if (stores_are_watched())
+            nv_stores_cover(call->binding, span.start, span.end - span.start);
         nv_files_flight_lock();
         status = start_span(call, &span, &span.file->flight);
         nv_files_flight_unlock();
@@ -336,6 +357,7 @@ static inline bool begin(struct call *call, const struct nv_region *region, cons
     if (call->thread == NULL)
         return false;
     call->binding = region->context;
+    call->region = region;
     call->place = nv_place_id(call->thread, place, frame);
     return true;
 }

@@ -6,6 +6,7 @@
 #include "verify/files.h"
 #include "verify/line.h"
 #include "verify/page.h"
+#include "verify/unseen.h"
 #include <stddef.h>
 #include <sys/mman.h>
 
@@ -18,6 +19,7 @@ struct entry {
     const struct nv_file_map *map;
     uint64_t line; /* its number in the file */
     uint32_t version;
+    bool watched;
     uint64_t words[WORDS];
 };
 
@@ -72,7 +74,7 @@ static void take_versions(struct nv_page_records *page, size_t first, struct ent
 
 /* Lines of one page. */
 static void add(struct nv_flight_chunk *chunk, const struct nv_file_map *map, uint64_t offset, const char *view,
-                size_t count, uint16_t place)
+                size_t count, uint16_t place, bool watched)
 {
     struct nv_page_records *page = nv_file_page(map, offset);
     size_t first = offset % NV_PAGE_BYTES / LINE_BYTES;
@@ -82,6 +84,7 @@ static void add(struct nv_flight_chunk *chunk, const struct nv_file_map *map, ui
     for (size_t i = 0; i < count; i++) {
         nv_line_copy(entries[i].words, view + i * LINE_BYTES);
         entries[i].map = map;
+        entries[i].watched = watched;
         entries[i].line = offset / LINE_BYTES + i;
         atomic_store_explicit(&page->lines[first + i].hash, nv_line_hash(entries[i].words), memory_order_relaxed);
     }
@@ -94,7 +97,7 @@ static size_t least(size_t a, size_t b)
 }
 
 bool nv_flight_add(struct nv_flight *flight, const struct nv_file_map *map, uint64_t offset, const void *view,
-                   size_t size_bytes, uint16_t place)
+                   size_t size_bytes, uint16_t place, bool watched)
 {
     for (size_t done = 0; done < size_bytes;) {
         struct nv_flight_chunk *chunk = flight->last;
@@ -105,7 +108,7 @@ bool nv_flight_add(struct nv_flight *flight, const struct nv_file_map *map, uint
         if (chunk == NULL)
             return false;
         count = least(least(in_page, CHUNK_ENTRIES - chunk->count), (size_bytes - done) / LINE_BYTES);
-        add(chunk, map, offset + done, (const char *)view + done, count, place);
+        add(chunk, map, offset + done, (const char *)view + done, count, place, watched);
         done += count * LINE_BYTES;
     }
     return true;
@@ -128,11 +131,15 @@ static void commit_line(const struct entry *entry, struct nv_page_records *page)
     struct nv_line_record *line = &page->lines[entry->line % NV_PAGE_LINES];
     uint32_t passes = atomic_load_explicit(&page->page.passes, memory_order_relaxed);
     uint32_t committed = atomic_load_explicit(&line->committed, memory_order_relaxed) + passes;
+    uint32_t flushes = atomic_load_explicit(&line->flushes, memory_order_relaxed) + passes;
+    char *durable = entry->map->durable + entry->line * LINE_BYTES;
     uint64_t whole = atomic_load_explicit(&page->page.whole, memory_order_relaxed);
 
     if ((whole >> entry->line % NV_PAGE_LINES & 1) != 0 || !nv_line_is_newer(entry->version, committed))
         return;
-    nv_line_copy(entry->map->durable + entry->line * LINE_BYTES, entry->words);
+    if (__builtin_expect(entry->watched, 0))
+        nv_unseen_look(page, entry->line % NV_PAGE_LINES, durable, entry->words, 0, entry->version == flushes);
+    nv_line_copy(durable, entry->words);
     atomic_store_explicit(&line->committed, entry->version - passes, memory_order_relaxed);
 }
 

@@ -18,10 +18,10 @@ struct nv_flight {
 
 /*
  * Flush whole lines, from `offset` in the file: each takes a version, and the content that `view` has now. False: no
- * memory, and not all of them are in flight.
+ * memory, and not all of them are in flight. `watched`: all stores there are told, as far as they are seen.
  */
 bool nv_flight_add(struct nv_flight *flight, const struct nv_file_map *map, uint64_t offset, const void *view,
-                   size_t size_bytes, uint16_t place);
+                   size_t size_bytes, uint16_t place, bool watched);
 
 /* Bring everything into the durable image, but what is older than what stands there. */
 void nv_flight_drain(struct nv_flight *flight);

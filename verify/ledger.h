@@ -45,7 +45,7 @@ struct nv_line_record {
     _Atomic uint32_t flushes;
     _Atomic uint32_t committed;
     _Atomic uint64_t unnamed; /* store level: a bit for each byte that was stored, and that no flush has named since */
-    uint64_t unused;          /* records do not cross pages */
+    _Atomic uint64_t told;    /* bytes that a flush has named since, and that are not durable by it yet */
 };
 
 #define NV_PAGE_BYTES ((uint64_t)4096)
@@ -65,7 +65,9 @@ struct nv_page_record {
     _Atomic uint64_t unnamed; /* lines that ever had a bit in their own `unnamed` */
     _Atomic uint16_t flush_place;
     _Atomic uint16_t write_place;
-    uint32_t unused[7];
+    uint32_t unused;
+    _Atomic uint64_t unseen_bytes; /* that came into the durable image, and of which nobody had told */
+    uint64_t unused_too[2];
 };
 
 struct nv_page_records {

@@ -117,6 +117,7 @@ static inline struct nv_line_record nv_page_line(const struct nv_page_records *r
     atomic_init(&known.write_place, atomic_load_explicit(&line->write_place, memory_order_relaxed));
     atomic_init(&known.flush_place, atomic_load_explicit(&line->flush_place, memory_order_relaxed));
     atomic_init(&known.hash, atomic_load_explicit(&line->hash, memory_order_relaxed));
+    atomic_init(&known.told, atomic_load_explicit(&line->told, memory_order_relaxed));
     atomic_init(&known.unnamed, atomic_load_explicit(&line->unnamed, memory_order_relaxed));
     atomic_init(&known.flushes, atomic_load_explicit(&line->flushes, memory_order_relaxed) + passes);
     atomic_init(&known.committed, atomic_load_explicit(&line->committed, memory_order_relaxed) + passes);

@@ -6,6 +6,7 @@
 #include "verify/pass.h"
 #include "verify/line.h"
 #include "verify/page.h"
+#include "verify/unseen.h"
 #include <string.h>
 
 #define LINE_BYTES ((uint64_t)64)
@@ -17,6 +18,7 @@ struct part {
     uint64_t offset; /* in the file */
     size_t size_bytes;
     uint16_t place;
+    bool watched;
 };
 
 static bool is_whole(const struct part *part)
@@ -72,10 +74,31 @@ static void end(const struct part *part)
     nv_page_unlock(page);
 }
 
-static void copy_lines(const struct part *part, const char *view)
+/* Bytes [from, to) of the part, as far as they lie in the line at `at`: a bit for each. */
+static uint64_t bits_of_line(size_t at, size_t from, size_t to)
+{
+    from = from > at ? from - at : 0;
+    to = to > at ? to - at : 0;
+    to = to < LINE_BYTES ? to : LINE_BYTES;
+    return from < to ? nv_page_set(from, to - from) : 0;
+}
+
+/* The interface has written [from, to) of the part. */
+static void look(const struct part *part, const char *view, size_t from, size_t to)
+{
+    const char *durable = part->map->durable + part->offset;
+
+    for (size_t at = 0; at < part->size_bytes; at += LINE_BYTES)
+        nv_unseen_look(part->page, (part->offset + at) % NV_PAGE_BYTES / LINE_BYTES, durable + at, view + at,
+                       bits_of_line(at, from, to), true);
+}
+
+static void copy_lines(const struct part *part, const char *view, size_t from, size_t to)
 {
     char *durable = part->map->durable + part->offset;
 
+    if (__builtin_expect(part->watched, 0))
+        look(part, view, from, to);
     for (size_t at = 0; at < part->size_bytes; at += LINE_BYTES)
         nv_line_copy(durable + at, view + at);
 }
@@ -84,6 +107,8 @@ static void stream_page(const struct part *part, const char *view)
 {
     char *durable = part->map->durable + part->offset;
 
+    if (__builtin_expect(part->watched, 0))
+        look(part, view, 0, 0);
     for (size_t at = 0; at < NV_PAGE_BYTES; at += LINE_BYTES)
         nv_line_stream(durable + at, view + at);
     nv_line_fence();
@@ -97,20 +122,22 @@ static size_t in_page(uint64_t offset, size_t size_bytes)
     return size_bytes < room ? size_bytes : room;
 }
 
-bool nv_pass(const struct nv_file_map *map, uint64_t offset, const void *view, size_t size_bytes, uint16_t place)
+bool nv_pass(const struct nv_file_map *map, uint64_t offset, const void *view, size_t size_bytes, uint16_t place,
+             bool watched)
 {
     const char *from = view;
 
     for (size_t done = 0; done < size_bytes;) {
-        struct part part = {map, nv_file_page(map, offset + done), offset + done,
-                            in_page(offset + done, size_bytes - done), place};
+        struct part part = {map,           nv_file_page(map, offset + done),
+                            offset + done, in_page(offset + done, size_bytes - done),
+                            place,         watched};
 
         if (!begin(&part))
             return false;
         if (is_whole(&part))
             stream_page(&part, from + done);
         else
-            copy_lines(&part, from + done);
+            copy_lines(&part, from + done, 0, 0);
         end(&part);
         done += part.size_bytes;
     }
@@ -154,33 +181,35 @@ static void prepare(const struct part *part, const char *view, const char *sourc
 
 /* Bytes of one page. */
 static bool write_part(const struct nv_file_map *map, uint64_t offset, char *view, const char *source,
-                       size_t size_bytes, uint16_t place)
+                       size_t size_bytes, uint16_t place, bool watched)
 {
     size_t before = offset % LINE_BYTES, lines = (before + size_bytes + LINE_BYTES - 1) / LINE_BYTES;
-    struct part part = {map, nv_file_page(map, offset), offset - before, lines * LINE_BYTES, place};
+    struct part part = {map, nv_file_page(map, offset), offset - before, lines * LINE_BYTES, place, watched};
 
     prepare(&part, view, source, size_bytes);
     if (!begin(&part))
         return false;
     nv_page_note_write(part.page, lines_of(&part), place);
+    if (__builtin_expect(watched, 0) && size_bytes == part.size_bytes)
+        nv_unseen_none(part.page, lines_of(&part));
     if (size_bytes == NV_PAGE_BYTES) {
         stream_both(&part, view, source);
     } else if (size_bytes == part.size_bytes) {
         copy_both(&part, view, source);
     } else {
         memcpy(view, source, size_bytes);
-        copy_lines(&part, view - before);
+        copy_lines(&part, view - before, before, before + size_bytes);
     }
     end(&part);
     return true;
 }
 
 bool nv_pass_write(const struct nv_file_map *map, uint64_t offset, void *view, const void *source, size_t size_bytes,
-                   uint16_t place)
+                   uint16_t place, bool watched)
 {
     for (size_t done = 0, part; done < size_bytes; done += part) {
         part = in_page(offset + done, size_bytes - done);
-        if (!write_part(map, offset + done, (char *)view + done, (const char *)source + done, part, place))
+        if (!write_part(map, offset + done, (char *)view + done, (const char *)source + done, part, place, watched))
             return false;
     }
     return true;

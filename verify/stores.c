@@ -168,10 +168,14 @@ static void note_store(struct nv_page_records *page, uint64_t at, size_t size_by
     }
 }
 
+/* In neither of both for no moment. */
 static void name_line(struct nv_line_record *line, uint64_t mask)
 {
-    if ((atomic_load_explicit(&line->unnamed, memory_order_relaxed) & mask) != 0)
-        atomic_fetch_and(&line->unnamed, ~mask);
+    mask &= atomic_load_explicit(&line->unnamed, memory_order_relaxed);
+    if (mask == 0)
+        return;
+    atomic_fetch_or(&line->told, mask);
+    atomic_fetch_and(&line->unnamed, ~mask);
 }
 
 static void note_flush(struct nv_page_records *page, uint64_t at, size_t size_bytes, uint16_t place)
@@ -262,6 +266,11 @@ void nv_stores_made(void)
 {
     if (nv_tell_log != NULL && nv_thread_state != NULL && !nv_thread_state->telling)
         nv_pending_made(nv_thread_state);
+}
+
+void nv_stores_write(const struct nv_binding *binding, uintptr_t address, size_t size_bytes, uint16_t place)
+{
+    each_page(binding, address, size_bytes, note_store, place);
 }
 
 void nv_stores_cover(const struct nv_binding *binding, uintptr_t address, size_t size_bytes)

@@ -20,6 +20,9 @@ void nv_stores_see(const void *address, size_t size_bytes, const void *place);
 /* What this thread was seen to be about to store is stored now. */
 void nv_stores_made(void);
 
+/* The interface itself is about to store there. */
+void nv_stores_write(const struct nv_binding *binding, uintptr_t address, size_t size_bytes, uint16_t place);
+
 /* A flush has named these bytes. */
 void nv_stores_cover(const struct nv_binding *binding, uintptr_t address, size_t size_bytes);
 
