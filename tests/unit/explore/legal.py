@@ -431,7 +431,8 @@ class Maker:
         parent, name = self.random.choice(free)
         obj, self.next = self.next, self.next + 1
         kind = self.random.random()
-        mode = S_IFDIR | 0o755 if kind < 0.15 else S_IFLNK | 0o777 if kind < 0.2 else S_IFREG | 0o644
+        folders = 0.35 if self.flavour == 'names' else 0.12
+        mode = S_IFDIR | 0o755 if kind < folders else S_IFLNK | 0o777 if kind < folders + 0.05 else S_IFREG | 0o644
         payload = name + b'\0' + (b'target\0' if mode & 0o170000 == S_IFLNK else b'')
         if mode & 0o170000 == S_IFREG and not flags and self.random.random() < 0.1:
             parent, payload = 0, b'\0'
@@ -522,7 +523,8 @@ class Maker:
             self.put(Event(SYNC, flags | FOLDER, thread, self.random.choice(self.folders), length=EVERYTHING))
         elif self.files:
             flags |= self.random.choice([0, DATA_ONLY])
-            offset, length = self.random.choice([(0, EVERYTHING), (0, EVERYTHING), (0, 4096), (4096, 4096)])
+            offset, length = self.random.choice([(0, EVERYTHING), (0, EVERYTHING), (0, 4096), (4096, 4096),
+                                                  (100, 300), (600, 10)])
             self.put(Event(SYNC, flags, thread, self.file(), offset=offset, length=length))
 
     def link(self):
@@ -563,6 +565,19 @@ class Maker:
         self.put(Event(RENAME, EXCHANGED if exchanged else 0, obj=obj, parent=old[0], other=new[0],
                        payload=old[1] + b'\0' + new[1] + b'\0'))
 
+    def move_folder(self):
+        able = [(slot, folder, name) for slot, obj in self.names.items() if obj in self.folders
+                for folder in self.folders for name in (b'a', b'c')
+                if not self.inside(folder, obj) and (folder, name) not in self.names]
+        if not able:
+            return
+        old, folder, name = self.random.choice(able)
+        obj = self.names.pop(old)
+        self.names[folder, name] = obj
+        self.put(Event(RENAME, obj=obj, parent=old[0], other=folder, payload=old[1] + b'\0' + name + b'\0'))
+        if self.random.random() < 0.5:
+            self.put(Event(SYNC, FOLDER, self.thread(), folder, length=EVERYTHING))
+
     def mode(self):
         obj = self.file()
         if obj:
@@ -572,7 +587,7 @@ class Maker:
         self.put(Event(PROMISE, payload=b'done'))
 
     def make(self):
-        names = [self.create, self.link, self.unlink, self.rename, self.rename, self.mode, self.sync, self.sync]
+        names = [self.create, self.move_folder, self.link, self.unlink, self.rename, self.rename, self.mode, self.sync, self.sync]
         files = [self.create, self.write, self.write, self.write, self.sync, self.sync, self.zero]
         memory = [self.store, self.store, self.store, self.flush, self.flush, self.drain]
         cuts = [self.create, self.write, self.write, self.resize, self.resize, self.sync, self.store, self.flush,
