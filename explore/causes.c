@@ -192,7 +192,7 @@ static uint64_t find_op(const struct nv_point *point, const struct nv_part *part
     if (part->kind == NV_PART_JOURNAL)
         return missing ? chosen : chosen - 1;
     for (uint32_t j = 0; j < part->op_count; j++) {
-        bool there = part->sets[(size_t)chosen * part->op_count + j];
+        bool there = nv_part_has(part, chosen, j);
 
         if (missing && !there)
             return part->ops[j];

@@ -44,17 +44,6 @@ static int add_lengths(struct nv_point *point)
     return 0;
 }
 
-/* Operations that have a place, or a file's mode, in common. */
-static bool touch(const struct nv_op *a, const struct nv_op *b)
-{
-    if (a->is_mode || b->is_mode)
-        return a->is_mode && b->is_mode && a->object == b->object;
-    for (int i = 0; i < 4; i++)
-        if (a->slot[i / 2] && a->slot[i / 2] == b->slot[i % 2])
-            return true;
-    return false;
-}
-
 struct sets {
     struct nv_part *part;
     bool cut;
@@ -91,21 +80,130 @@ static int sample_sets(struct nv_part *part, const struct nv_poset *poset)
     return 0;
 }
 
-static int fill_sets(struct nv_point *point, struct nv_part *part)
+/* The last operation on each place so far, and for files' modes; and the cluster that an operation belongs to. */
+struct clusters {
+    uint32_t *of_slot, *of_mode; /* operations + 1 */
+    uint32_t *above;             /* by operation: one of the same cluster, itself for the first */
+    uint32_t *part;              /* by first operation: part + 1 */
+};
+
+static uint32_t first_of(struct clusters *clusters, uint32_t op)
 {
-    const struct nv_op *ops = point->model->names.ops;
-    struct nv_poset poset = {0};
-    struct sets sets = {part, false};
+    while (clusters->above[op] != op)
+        op = clusters->above[op] = clusters->above[clusters->above[op]];
+    return op;
+}
+
+/* What the operation stands on: the one before it in each of its places, whose last is this one from now on. */
+static size_t stands_on(struct clusters *clusters, const struct nv_op *op, uint32_t number, uint32_t below[2])
+{
+    size_t count = 0;
+
+    for (int i = 0; i < 2; i++) {
+        uint32_t *last = op->is_mode ? &clusters->of_mode[op->object] : &clusters->of_slot[op->slot[i]];
+
+        if (op->is_mode ? i : !op->slot[i])
+            continue;
+        if (*last)
+            below[count++] = *last - 1;
+        *last = number + 1;
+    }
+    return count;
+}
+
+static int open_clusters(struct clusters *clusters, const struct nv_model *model)
+{
+    clusters->of_slot = calloc(model->names.slot_count + 1, sizeof(uint32_t));
+    clusters->of_mode = calloc(model->subject->object_count + 1, sizeof(uint32_t));
+    clusters->above = calloc(model->names.op_count + 1, sizeof(uint32_t));
+    clusters->part = calloc(model->names.op_count + 1, sizeof(uint32_t));
+    return clusters->of_slot && clusters->of_mode && clusters->above && clusters->part ? 0 : -ENOMEM;
+}
+
+static void close_clusters(struct clusters *clusters)
+{
+    free(clusters->of_slot);
+    free(clusters->of_mode);
+    free(clusters->above);
+    free(clusters->part);
+}
+
+static void join_clusters(struct clusters *clusters, const struct nv_names *names)
+{
+    uint32_t below[2];
+
+    for (uint32_t i = 0; i < names->op_count; i++) {
+        size_t count = stands_on(clusters, &names->ops[i], i, below);
+
+        clusters->above[i] = i;
+        for (size_t j = 0; j < count; j++) {
+            uint32_t a = first_of(clusters, below[j]), b = first_of(clusters, i);
+
+            clusters->above[a > b ? a : b] = a > b ? b : a;
+        }
+    }
+}
+
+static int add_op(struct nv_part *part, uint32_t op)
+{
+    if (!(part->op_count & (part->op_count + 1))) { /* one less than a power of two: it is full */
+        uint32_t *grown = realloc(part->ops, (size_t)(part->op_count + 1) * 2 * sizeof *grown);
+
+        if (!grown)
+            return -ENOMEM;
+        part->ops = grown;
+    }
+    part->ops[part->op_count++] = op;
+    return 0;
+}
+
+static uint32_t place_in(const struct nv_part *part, uint32_t op)
+{
+    uint32_t low = 0, high = part->op_count;
+
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+
+        if (part->ops[middle] < op)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* True in *chain: each stands on the one before it. */
+static int make_poset(struct clusters *clusters, const struct nv_op *ops, const struct nv_part *part,
+                      struct nv_poset *poset, bool *chain)
+{
     int status = 0;
 
+    *chain = true;
     for (uint32_t i = 0; i < part->op_count && !status; i++) {
-        status = nv_poset_add(&poset);
-        for (uint32_t j = 0; j < i && !status; j++)
-            if (touch(&ops[part->ops[i]], &ops[part->ops[j]]))
-                status = nv_poset_need(&poset, j);
+        uint32_t below[2];
+        size_t count = stands_on(clusters, &ops[part->ops[i]], part->ops[i], below);
+        bool follows = !i;
+
+        status = nv_poset_add(poset);
+        for (size_t j = 0; j < count && !status; j++) {
+            follows = follows || below[j] == part->ops[i - 1];
+            status = nv_poset_need(poset, place_in(part, below[j]));
+        }
+        *chain = *chain && follows;
     }
-    part->count = 0;
-    if (!status)
+    return status;
+}
+
+/* The sets of a chain are its beginnings, and need not be kept. */
+static int fill_sets(struct nv_point *point, struct clusters *clusters, struct nv_part *part)
+{
+    struct nv_poset poset = {0};
+    struct sets sets = {part, false};
+    bool chain;
+    int status = make_poset(clusters, point->model->names.ops, part, &poset, &chain);
+
+    part->count = chain ? part->op_count + 1 : 0;
+    if (!status && !chain)
         status = nv_poset_each(&poset, 0, add_set, &sets);
     if (sets.cut && status == 1)
         status = sample_sets(part, &poset);
@@ -114,52 +212,37 @@ static int fill_sets(struct nv_point *point, struct nv_part *part)
     return status;
 }
 
-/* Mark with 2 what hangs together with what is so marked already. */
-static void mark_cluster(const struct nv_names *names, size_t first, uint8_t *taken)
+static int add_clusters(struct nv_point *point, struct clusters *clusters)
 {
-    bool more = true;
+    const struct nv_names *names = &point->model->names;
+    int status = 0;
 
-    while (more) {
-        more = false;
-        for (size_t i = first; i < names->op_count; i++)
-            for (size_t j = first; j < names->op_count && !taken[i]; j++)
-                if (taken[j] == 2 && touch(&names->ops[i], &names->ops[j])) {
-                    taken[i] = 2;
-                    more = true;
-                }
+    join_clusters(clusters, names);
+    for (uint32_t i = 0; i < names->op_count && !status; i++) {
+        uint32_t *part = &clusters->part[first_of(clusters, i)];
+
+        if (!*part && !add_part(point, NV_PART_NAMES, 0))
+            return -ENOMEM;
+        if (!*part)
+            *part = (uint32_t)point->part_count;
+        status = add_op(&point->parts[*part - 1], i);
     }
+    memset(clusters->of_slot, 0, (names->slot_count + 1) * sizeof(uint32_t));
+    memset(clusters->of_mode, 0, (point->model->subject->object_count + 1) * sizeof(uint32_t));
+    for (size_t i = 0; i < point->part_count && !status; i++)
+        status = fill_sets(point, clusters, &point->parts[i]);
+    return status;
 }
 
 /* Posix: operations that touch each other, directly or through others, are one choice. */
-static int add_cluster(struct nv_point *point, size_t first, uint8_t *taken)
-{
-    const struct nv_names *names = &point->model->names;
-    struct nv_part *part = add_part(point, NV_PART_NAMES, 0);
-
-    if (part)
-        part->ops = calloc(names->op_count - first, sizeof *part->ops);
-    if (!part || !part->ops)
-        return -ENOMEM;
-    taken[first] = 2;
-    mark_cluster(names, first, taken);
-    for (size_t i = first; i < names->op_count; i++)
-        if (taken[i] == 2) {
-            part->ops[part->op_count++] = (uint32_t)i;
-            taken[i] = 1;
-        }
-    return fill_sets(point, part);
-}
-
 static int add_names(struct nv_point *point)
 {
-    const struct nv_names *names = &point->model->names;
-    uint8_t *taken = calloc(names->op_count + 1, 1);
-    int status = taken ? 0 : -ENOMEM;
+    struct clusters clusters = {0};
+    int status = open_clusters(&clusters, point->model);
 
-    for (size_t i = 0; i < names->op_count && !status; i++)
-        if (!taken[i])
-            status = add_cluster(point, i, taken);
-    free(taken);
+    if (!status)
+        status = add_clusters(point, &clusters);
+    close_clusters(&clusters);
     return status;
 }
 
@@ -250,6 +333,11 @@ void nv_point_close(struct nv_point *point)
 
 /* ---- the layout: names ---- */
 
+bool nv_part_has(const struct nv_part *part, uint32_t chosen, uint32_t i)
+{
+    return part->sets ? part->sets[(size_t)chosen * part->op_count + i] : i < chosen;
+}
+
 /* Which operations are there. */
 static void set_ops(struct nv_point *point)
 {
@@ -261,7 +349,7 @@ static void set_ops(struct nv_point *point)
             for (uint32_t j = 0; j + 1 < part->count; j++)
                 point->has_op[j] = j < chosen;
         for (uint32_t j = 0; part->kind == NV_PART_NAMES && j < part->op_count; j++)
-            point->has_op[part->ops[j]] = part->sets[(size_t)chosen * part->op_count + j];
+            point->has_op[part->ops[j]] = nv_part_has(part, chosen, j);
     }
 }
 

@@ -21,7 +21,8 @@ struct nv_part {
     uint32_t object; /* LENGTH */
     uint32_t *ops;   /* NAMES: which operations they are */
     uint32_t op_count;
-    uint8_t *sets; /* NAMES: for each alternative, a byte for each of them */
+    uint8_t
+        *sets; /* NAMES: for each alternative a byte for each of them; NULL: the first ones, as many as its number */
 };
 
 /* A file that has a name in the layout. */
@@ -86,6 +87,8 @@ void nv_point_close(struct nv_point *point);
 
 /* Lay out names and lengths; each view shows its oldest content. `parts`: an alternative for each. */
 int nv_point_lay_out(struct nv_point *point, const uint32_t *parts);
+/* NAMES: whether the i-th of its operations is there in an alternative. */
+bool nv_part_has(const struct nv_part *part, uint32_t chosen, uint32_t i);
 /* Choose the content of a view. */
 void nv_point_choose(struct nv_point *point, size_t view, uint32_t choice);
 /* Which length a file has: 0 the durable one, then those pending. */
