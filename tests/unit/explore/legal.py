@@ -587,7 +587,8 @@ class Maker:
         self.put(Event(PROMISE, payload=b'done'))
 
     def make(self):
-        names = [self.create, self.move_folder, self.link, self.unlink, self.rename, self.rename, self.mode, self.sync, self.sync]
+        names = [self.create, self.move_folder, self.link, self.unlink, self.rename, self.rename, self.mode,
+                 self.sync, self.sync]
         files = [self.create, self.write, self.write, self.write, self.sync, self.sync, self.zero]
         memory = [self.store, self.store, self.store, self.flush, self.flush, self.drain]
         cuts = [self.create, self.write, self.write, self.resize, self.resize, self.sync, self.store, self.flush,
