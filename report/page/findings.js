@@ -8,6 +8,7 @@ let selected = -1;
 let filter = { rule: '', text: '', suppressed: false };
 
 function extent(finding) {
+  if (finding.crash) return finding.count > 1 ? `${finding.count.toLocaleString('en')} states` : '';
   if (!finding.length) return finding.count > 1 ? `${finding.count.toLocaleString('en')} times` : '';
   return finding.count > 1 ? `${size(finding.total_bytes)} in ${plural(finding.count, 'range')}` : size(finding.length);
 }
@@ -145,7 +146,7 @@ async function copy(text, button, source) {
   try {
     await navigator.clipboard.writeText(text);
     button.textContent = 'Copied';
-    announce('The suppression was copied');
+    announce('It was copied');
   } catch {
     getSelection().selectAllChildren(source); // then the keyboard copies it
     button.textContent = 'Selected';
@@ -183,7 +184,7 @@ function bodyOf(finding, number) {
     element('p', {}, finding.message),
     element('p', { class: 'advice' }, finding.advice),
     bytesView(finding),
-    stacksView(finding),
+    finding.crash ? crashView(finding.crash) : stacksView(finding),
     historyView(finding),
     rule && element('div', {}, element('h4', {}, 'Why it matters'), element('p', { class: 'why' }, rule.explanation)),
     actionsView(finding, number),

@@ -10,7 +10,8 @@ function leadSentence() {
   const lost = report.findings.filter(finding => content.includes(finding.rule));
   const names = new Set(lost.map(finding => finding.file));
   if (summary.nothing_verified)
-    return `${capital(summary.verdict.replace(/^nvrtl check: /, ''))}. This is no clean result.`;
+    return `${capital(summary.verdict.replace(/^nvrtl \w+: /, ''))}. This is no clean result.`;
+  if (summary.crash) return crashSentence();
   if (summary.power_failure && !report.findings.length)
     return 'The run ended in a power failure (SIGKILL): the files hold what had been made durable until then.';
   if (lost.length) {
@@ -48,10 +49,15 @@ function drawTop() {
   byId('lead').textContent = leadSentence();
   byId('program').textContent = report.program.join(' ');
   byId('ended').textContent = `ended with status ${summary.exit_status}`;
-  document.title = `${verdict} \u2013 nvrtl check`;
+  document.title = `${verdict} \u2013 nvrtl ${summary.crash ? 'crash' : 'check'}`;
+  if (summary.crash) byId('command').textContent = 'nvrtl crash';
 }
 
 function drawTiles() {
+  if (summary.crash) {
+    drawCrashTiles();
+    return;
+  }
   const times = summary.times;
   byId('tiles').append(
     tile(

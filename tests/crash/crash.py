@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The command nvrtl crash: exit statuses, what {} is, reports, shards and their sum, states that are kept and replayed."""
-import json
 import os
 import pathlib
 import signal
 import subprocess
 
 from traces import EARLY, NAMES, ROWS, Test, main, wide
+from traces import findings_schema
 from traces import run as common
 
 KEEPS = 'sh -c \'! grep -q second "$NVRTL_PROMISES" || grep -q second {}\''
@@ -230,7 +230,7 @@ class Merged(Test):
         path, reports = self.shards(EARLY, 3)
         out = self.base / 'merged.json'
         self.crash('--format=json', f'--output={out}', '--merge', *reports, status=99)
-        merged = json.loads(out.read_text())
+        merged = findings_schema.load(out)
         whole = self.report(f'--from={path}', f'--recover={KEEPS}', status=99)
         self.assertEqual(sorted(finding['message'] for finding in merged['findings']),
                          sorted(finding['message'] for finding in whole['findings']))

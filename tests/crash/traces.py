@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
 """What the tests of nvrtl crash share. usage of a test: NAME.py NVRTL self|user MAKE-TRACE [LIBRARY]"""
-import json
 import os
 import pathlib
 import re
 import subprocess
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'run'))
+for folder in ('reports', 'run'):
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / folder))
 import common as run  # pylint: disable=wrong-import-position
+import findings_schema  # pylint: disable=wrong-import-position
 
 MAKE_TRACE = os.path.abspath(sys.argv[3])
 LIBRARY = os.path.abspath(sys.argv[4]) if len(sys.argv) > 4 else None
@@ -86,7 +87,7 @@ class Test(run.Test):
         """The same, and its report as JSON."""
         path = self.base / 'report.json'
         self.crash('--format=json', f'--output={path}', *options, status=status, **more)
-        return json.loads(path.read_text())
+        return findings_schema.load(path)
 
     def judge(self, text, script, *options, status=0):
         """Each state by a shell script, whose $1 is the state; the report."""
