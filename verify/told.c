@@ -36,7 +36,18 @@ static void map_view(struct nv_told *told, int descriptor)
     told->bytes = bytes;
 }
 
-/* NULL: no memory, or nobody answers. */
+/* One that nobody has seen. */
+static void forget(struct nv_told *told)
+{
+    if (told == NULL)
+        return;
+    if (told->view != NULL)
+        munmap((void *)(uintptr_t)told->view, told->bytes);
+    nv_shadow_close(&told->shadow);
+    free(told);
+}
+
+/* NULL: no memory, nobody answers, or the trace does not know the file. */
 static struct nv_told *ask(const struct nv_file *file, uint64_t end)
 {
     struct nv_verifier_request request = {
@@ -54,7 +65,10 @@ static struct nv_told *ask(const struct nv_file *file, uint64_t end)
         map_view(told, descriptors[0]);
     close(descriptors[0]);
     close(descriptors[1]);
-    return told;
+    if (told->object != 0)
+        return told;
+    forget(told);
+    return NULL;
 }
 
 static const struct nv_told *extend(struct nv_file *file, uint64_t end)
@@ -65,12 +79,7 @@ static const struct nv_told *extend(struct nv_file *file, uint64_t end)
         return told;
     longer = ask(file, end);
     if (longer == NULL || (told != NULL && longer->bytes <= told->bytes)) {
-        if (longer != NULL) {
-            if (longer->view != NULL)
-                munmap((void *)(uintptr_t)longer->view, longer->bytes);
-            nv_shadow_close(&longer->shadow);
-        }
-        free(longer);
+        forget(longer);
         return told;
     }
     longer->shorter = told;
