@@ -309,6 +309,20 @@ static void many_processes(void)
         expect(wait(&status) > 0 && status == 0, 38);
 }
 
+static void million(void)
+{
+    uint64_t state = 1, line[8];
+
+    for (int i = 0; i < 1000000; i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        for (int k = 0; k < 8; k++)
+            line[k] = state + (uint64_t)k;
+        memcpy(base + (state >> 40) % (SIZE / LINE) * LINE, line, sizeof line);
+        if (i % 1000 == 0)
+            flush(0, SIZE, 0);
+    }
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -329,6 +343,7 @@ static const struct {
     {"grown", grown},
     {"unmapped", unmapped},
     {"many", many},
+    {"million", million},
     {"many-processes", many_processes},
 };
 
