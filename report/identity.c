@@ -33,6 +33,21 @@ const struct nv_frame *nv_stack_user_frame(const struct nv_stack *stack)
     return NULL;
 }
 
+static bool is_of_c_library(const struct nv_frame *frame)
+{
+    const char *name = base_name(frame->module);
+    return name && (is_below(name, "libc.so") || is_below(name, "ld-linux"));
+}
+
+const struct nv_frame *nv_stack_nearest(const struct nv_stack *stack)
+{
+    const struct nv_frame *frame = nv_stack_user_frame(stack);
+    for (size_t i = 0; i < stack->count && !frame; i++)
+        if (stack->frames[i].function && !is_of_c_library(&stack->frames[i]))
+            frame = &stack->frames[i];
+    return frame || !stack->count ? frame : &stack->frames[0];
+}
+
 size_t nv_stack_shown(const struct nv_stack *stack)
 {
     for (size_t i = 0; i < stack->count; i++)

@@ -303,9 +303,8 @@ static void put_evidence(const struct writer *writer, const struct nv_finding *f
 /* One line: what it is, and who made it. */
 static void put_cause(const struct writer *writer, const struct nv_crash_cause *cause)
 {
-    const struct nv_frame *frame = nv_stack_user_frame(&cause->stack);
+    const struct nv_frame *frame = nv_stack_nearest(&cause->stack);
     char text[512];
-    frame = frame ? frame : nv_stack_innermost(&cause->stack);
     nv_crash_cause_text(cause, text, sizeof text);
     fprintf(writer->out, "  %-11s ", cause->missing ? "missing" : "there");
     put_text(writer, text);
@@ -326,8 +325,7 @@ static void put_guard(const struct writer *writer, const struct nv_crash_failure
             cause = &failure->causes[i];
     if (!cause)
         return;
-    const struct nv_frame *frame = nv_stack_user_frame(&cause->guard_stack);
-    frame = frame ? frame : nv_stack_innermost(&cause->guard_stack);
+    const struct nv_frame *frame = nv_stack_nearest(&cause->guard_stack);
     fprintf(writer->out, "  %-11s ", "durable by");
     if (!cause->guard)
         fputs("nothing", writer->out);

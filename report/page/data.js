@@ -77,6 +77,12 @@ function isOfSystem(frame) {
   return /^\/(usr\/)?lib(64)?\//.test(frame.module || '') || /^\/usr\/include\//.test(frame.source || '');
 }
 
+// The innermost frame that has a name and is not of the C library; else the innermost.
+function nearestFrame(stack) {
+  const isOfC = frame => /\/(libc\.so|ld-linux)[^/]*$/.test(frame.module || '');
+  return stack.find(frame => frame.function && !isOfC(frame)) || stack[0];
+}
+
 // Up to main: what calls it is the system's own.
 function shownFrames(stack) {
   const main = stack.findIndex(frame => frame.function === 'main');

@@ -14,7 +14,7 @@ function extent(finding) {
 }
 
 function where(finding) {
-  const frame = shownFrames(finding.stack)[0] || shownFrames(finding.flush_stack)[0];
+  const frame = nearestFrame(shownFrames(finding.stack)) || shownFrames(finding.flush_stack)[0];
   const data = finding.file ? `${finding.file}${finding.length ? ` at ${hex(finding.offset)}` : ''}` : '';
   const code = frame ? `${frame.function || '?'} (${shortPlace(frame)})` : '';
   return [data, code].filter(Boolean).join(' \u00b7 ');
