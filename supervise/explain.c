@@ -547,6 +547,17 @@ static bool wants_it(const struct nv_report *report)
     return false;
 }
 
+/* Until the other process, and what it has left on a disk, are gone. */
+static void dismiss(int line)
+{
+    char byte;
+
+    (void)shutdown(line, SHUT_WR);
+    while (read(line, &byte, 1) > 0)
+        continue;
+    close(line);
+}
+
 int nv_explain_end(struct nv_explain *explain, struct nv_report *report)
 {
     char byte = 0;
@@ -559,7 +570,7 @@ int nv_explain_end(struct nv_explain *explain, struct nv_report *report)
             snprintf(explain->book->error, sizeof explain->book->error, "it was ended");
         status = conclude(report, explain->book);
     }
-    close(explain->line);
+    dismiss(explain->line);
     munmap(explain->book, sizeof *explain->book);
     free(explain);
     return status;

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define SIZE 65536
-#define APART __attribute__((noinline, noclone))
+#define APART __attribute__((noinline))
 
 static volatile char *data;
 static const char *outside; /* a file that is not at stake */
@@ -54,7 +54,9 @@ APART static void second_store(int value)
 /* The bytes of a store may lie in two pages. */
 APART static void store_across(void)
 {
-    *(volatile unsigned long __attribute__((aligned(1))) *)(data + 8192 - 3) = 0x1111111111111111;
+    typedef volatile unsigned long unaligned __attribute__((aligned(1), may_alias));
+
+    *(unaligned *)(data + 8192 - 3) = 0x1111111111111111;
 }
 
 static void case_store(void)

@@ -5,6 +5,7 @@
  *
  *     traps-client WAY FILE
  */
+#include <cpuid.h>
 #include <fcntl.h>
 #include <immintrin.h>
 #include <pthread.h>
@@ -19,7 +20,7 @@
 
 #define FILE_BYTES ((size_t)1 << 20)
 #define LINE ((size_t)64)
-#define APART __attribute__((noinline, noclone))
+#define APART __attribute__((noinline))
 enum { RECORDS = 100 };
 
 static char *base;
@@ -273,9 +274,17 @@ static const struct {
     {"fences-elsewhere", case_fences_elsewhere},
 };
 
+/* clflushopt and clwb */
+static int has_instructions(void)
+{
+    unsigned a, b = 0, c, d;
+
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b >> 23 & 1) && (b >> 24 & 1);
+}
+
 int main(int count, char **words)
 {
-    if (!__builtin_cpu_supports("clflushopt") || !__builtin_cpu_supports("clwb"))
+    if (!has_instructions())
         return 77;
     for (size_t i = 0; count > 2 && i < sizeof ways / sizeof *ways; i++)
         if (!strcmp(ways[i].name, words[1])) {
