@@ -8,6 +8,7 @@
 #include "verify/client.h"
 #include "verify/dirty.h"
 #include "verify/pending.h"
+#include "verify/stores.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,25 +209,26 @@ static struct area in_pages(const struct area *exact)
     return area;
 }
 
-/* Under the mutex. `exact` is the region's part, to the byte. */
-static void map_area(struct nv_thread *thread, const struct area *exact, const struct nv_segment *segments,
+/* Under the mutex. `exact` is the region's part, to the byte. False: it was known as a lasting one, or no memory. */
+static bool map_area(struct nv_thread *thread, const struct area *exact, const struct nv_segment *segments,
                      size_t count)
 {
     const struct nv_told *told = nv_told_reach(exact->file, exact->offset + (exact->end - exact->start));
     struct area wanted = in_pages(exact), *area = find(&wanted);
 
     if (told == NULL || (area != NULL && area->lasting && exact->lasting))
-        return;
+        return false;
     tell_region(thread, NV_TRACE_MAP, told->object, exact);
     if (area == NULL) {
         area = add(&wanted);
         if (area == NULL)
-            return;
+            return false;
         area->watched = watch(area, segments, count);
     }
     area->lasting = area->lasting || exact->lasting;
     area->count += !exact->lasting;
     look_through(thread, area);
+    return true;
 }
 
 static void unmap_area(struct nv_thread *thread, const struct area *exact)
@@ -253,7 +255,7 @@ static void map_parts(struct nv_thread *thread, const struct nv_binding *binding
         struct area exact = {.file = part->file, .start = address, .end = stop, .offset = address + part->shift};
 
         if (part->file != NULL && count != 0)
-            map_area(thread, &exact, segments, count);
+            (void)map_area(thread, &exact, segments, count);
         else if (part->file != NULL)
             unmap_area(thread, &exact);
         address = stop;
@@ -271,8 +273,8 @@ static void map_whole(struct nv_thread *thread, const struct nv_binding *binding
                          .lasting = true};
 
     exact.offset = exact.start + part->shift;
-    if (part->file != NULL)
-        map_area(thread, &exact, segment, 1);
+    if (part->file != NULL && map_area(thread, &exact, segment, 1))
+        nv_stores_add(binding, segment->mapping_start, exact.end - exact.start);
 }
 
 /* False: a signal came in the midst of telling, and its handler is not told of. */

@@ -32,7 +32,8 @@
 {"default", NvrtlDomainCpuCache,
  "a map 0+16384\n" "a unmap 0+16384\n" "a map 0+16384\n" "a changed 0+64\n" "a flush 0+64\n" "a changed 64+64\n"
  "a flush 64+64\n" "a drain\n" "a changed 128+64\n" "a drain\n" "a map 0+16384\n" "a unmap 0+16384\n",
- NULL},
+ "a map 0+16384\n" "a unmap 0+16384\n" "a map 0+16384\n" "a changed 0+64\n" "a flush 0+64\n" "a store 64+8\n"
+ "a flush 64+64\n" "a drain\n" "a store 128+8\n" "a drain\n" "a map 0+16384\n" "a unmap 0+16384\n"},
 {"stored", NvrtlDomainCpuCache,
  "a map 0+16384\n" "a changed 0+448\n" "a flush 0+4096\n" "a drain\n" "a unmap 0+16384\n",
  "a map 0+16384\n" "a store 0+1\n" "a store 2+2\n" "a store 4+4\n" "a store words 64+37\n" "a store 124+7\n"
@@ -100,7 +101,8 @@
 {"default", NvrtlDomainPageCache,
  "a map 0+16384\n" "a unmap 0+16384\n" "a map 0+16384\n" "a changed 0+64\n" "a flush 0+4096\n" "a changed 64+64\n"
  "a flush 0+4096\n" "a drain\n" "a changed 128+64\n" "a drain\n" "a map 0+16384\n" "a unmap 0+16384\n",
- NULL},
+ "a map 0+16384\n" "a unmap 0+16384\n" "a map 0+16384\n" "a changed 0+64\n" "a flush 0+4096\n" "a store 64+8\n"
+ "a flush 0+4096\n" "a drain\n" "a store 128+8\n" "a drain\n" "a map 0+16384\n" "a unmap 0+16384\n"},
 {"stored", NvrtlDomainPageCache,
  "a map 0+16384\n" "a changed 0+448\n" "a flush 0+4096\n" "a drain all\n" "a unmap 0+16384\n",
  "a map 0+16384\n" "a store 0+1\n" "a store 2+2\n" "a store 4+4\n" "a store 64+37\n" "a store 124+7\n"
@@ -168,7 +170,8 @@
 {"default", NvrtlDomainMemory,
  "a map 0+16384\n" "a unmap 0+16384\n" "a map 0+16384\n" "a changed 0+64\n" "a flush 0+64\n" "a changed 64+64\n"
  "a flush 64+64\n" "a drain\n" "a changed 128+64\n" "a drain\n" "a map 0+16384\n" "a unmap 0+16384\n",
- NULL},
+ "a map 0+16384\n" "a unmap 0+16384\n" "a map 0+16384\n" "a changed 0+64\n" "a flush 0+64\n" "a store 64+8\n"
+ "a flush 64+64\n" "a drain\n" "a store 128+8\n" "a drain\n" "a map 0+16384\n" "a unmap 0+16384\n"},
 {"stored", NvrtlDomainMemory,
  "a map 0+16384\n" "a changed 0+448\n" "a flush 0+4096\n" "a drain\n" "a unmap 0+16384\n",
  "a map 0+16384\n" "a store 0+1\n" "a store 2+2\n" "a store 4+4\n" "a store 64+37\n" "a store 124+7\n"
