@@ -2,6 +2,8 @@
 /* Tells of what system calls make durable, before and after. Called by their handlers, in syncs.c. */
 #include "supervise/observer.h"
 
+#include <unistd.h>
+
 void nv_observe_sync_begin(const struct nv_image *image)
 {
     struct nv_observer *observer = image->observer;
@@ -30,4 +32,24 @@ void nv_observe_sync_end(const struct nv_image *image, const struct nv_object *o
     event->offset = from;
     event->length = to == UINT64_MAX ? UINT64_MAX : to - from;
     nv_observe_tell(observer, event);
+}
+
+static void tell_own(struct nv_observer *observer, enum nv_trace_kind kind, const struct nv_object *object)
+{
+    struct nv_trace_event *event = nv_observe_event(observer, kind, 0);
+
+    if (!event)
+        return;
+    event->thread = (uint32_t)getpid();
+    event->object = object ? object->trace_number : 0;
+    nv_log_commit(event);
+}
+
+/* As a sync of none of its bytes, by nvrtl itself. */
+void nv_observe_token(const struct nv_image *image, const struct nv_object *object)
+{
+    if (!image->observer || !object->trace_number)
+        return;
+    tell_own(image->observer, NV_TRACE_SYNC_BEGIN, NULL);
+    tell_own(image->observer, NV_TRACE_SYNC, object);
 }

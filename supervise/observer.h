@@ -165,6 +165,9 @@ void nv_observe_sync_begin(const struct nv_image *image);
 void nv_observe_sync_end(const struct nv_image *image, const struct nv_object *object, uint64_t from, uint64_t to,
                          uint16_t flags, int status);
 
+/* A token is taken of the file: its size, and what a sync makes durable of its name, are durable. */
+void nv_observe_token(const struct nv_image *image, const struct nv_object *object);
+
 /* ---- observe_stacks.c ---- */
 
 /* The place of a stopped thread. 0: unknown. */

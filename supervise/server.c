@@ -5,6 +5,7 @@
 #include "nvrtl/status.h"
 #include "src/nvm/seam.h"
 #include "src/os/os.h"
+#include "supervise/observer.h"
 #include "supervise/shadow.h"
 #include "supervise/supervisor.h"
 
@@ -129,6 +130,8 @@ static int prepare_file(struct nv_image *image, const struct nv_verifier_request
         return -ENOENT;
     if (!status)
         status = make_metadata_durable(image, object);
+    if (!status)
+        nv_observe_token(image, object);
     return status ? status : nv_lines_provide(object, request->end);
 }
 
