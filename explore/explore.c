@@ -158,7 +158,7 @@ static int meet(struct nv_explorer *explorer)
         return 0;
     }
     explorer->result->states++;
-    if (options->shards < 2 || explorer->point.image.low % options->shards == options->shard)
+    if (options->shards < 2 || nv_point_image(&explorer->point).low % options->shards == options->shard)
         status = judge_state(explorer);
     if (!status && options->max_states && explorer->result->states >= options->max_states) {
         explorer->exhausted = true;

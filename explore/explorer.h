@@ -67,7 +67,7 @@ double nv_explorer_now(void);
 /* verdicts.c: what the state that the point has chosen is judged to be. Negative errno. */
 int nv_verdict_get(struct nv_explorer *explorer, bool may_skip, enum nv_verdict *verdict);
 void nv_verdict_forget_point(struct nv_explorer *explorer);
-struct nv_hash nv_verdict_key(const struct nv_explorer *explorer);
+struct nv_hash nv_verdict_key(struct nv_explorer *explorer);
 
 /* The choices that the point has made, and the way back. -ENOMEM. */
 int nv_choice_save(const struct nv_point *point, struct nv_choice *choice);
@@ -88,7 +88,7 @@ void nv_causes_free(struct nv_cause *causes, size_t count);
 bool nv_causes_alike(const struct nv_cause *a, size_t a_count, const struct nv_cause *b, size_t b_count);
 
 /* ids.c: the choice that is loaded as text (NULL: no memory), and the way back. */
-char *nv_id_make(const struct nv_explorer *explorer, const struct nv_choice *choice);
+char *nv_id_make(struct nv_explorer *explorer, const struct nv_choice *choice);
 int nv_id_read(struct nv_explorer *explorer, const char *id, uint64_t *point);
 int nv_id_choose(struct nv_explorer *explorer, const char *id);
 

@@ -33,15 +33,17 @@ static void print_choice(FILE *text, const struct nv_point *point, size_t i, uin
         fprintf(text, "%" PRIu32, value);
 }
 
-static uint32_t check_of(const struct nv_point *point)
+static uint32_t check_of(struct nv_point *point)
 {
-    return (uint32_t)(point->image.low ^ point->image.low >> 32);
+    struct nv_hash image = nv_point_image(point);
+
+    return (uint32_t)(image.low ^ image.low >> 32);
 }
 
 /* Of the choice that is loaded. NULL: no memory. */
-char *nv_id_make(const struct nv_explorer *explorer, const struct nv_choice *choice)
+char *nv_id_make(struct nv_explorer *explorer, const struct nv_choice *choice)
 {
-    const struct nv_point *point = &explorer->point;
+    struct nv_point *point = &explorer->point;
     size_t bytes;
     char *id = NULL;
     FILE *text;

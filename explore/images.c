@@ -113,10 +113,8 @@ static int add_view(struct nv_image *image, const struct nv_point *point, const 
     const struct nv_object *object = unit->object;
     const uint8_t *bytes = view->choices->contents + (size_t)view->chosen * object->unit_bytes;
     uint64_t start = unit->index * object->unit_bytes;
-    uint8_t base[NV_SECTOR_BYTES];
 
-    nv_model_read(point->model, object->number, start, base, object->unit_bytes);
-    if (!memcmp(base, bytes, view->choices->frame.limit))
+    if (nv_hash_equal(view->choices->hashes[view->chosen], view->base))
         return 0;
     return add_change(image, start, view->choices->frame.limit, bytes);
 }
@@ -218,7 +216,7 @@ static int fill_changes(struct nv_image *image, const struct nv_point *point)
     return status;
 }
 
-int nv_image_show(struct nv_image *image, const struct nv_point *point, bool base)
+int nv_image_show(struct nv_image *image, struct nv_point *point, bool base)
 {
     const struct nv_model *model = point->model;
     int status = 0;
@@ -229,7 +227,7 @@ int nv_image_show(struct nv_image *image, const struct nv_point *point, bool bas
         status = fill_changes(image, point);
     for (size_t i = 0; i < point->entry_count && base && !status; i++)
         image->entries[i].change_count = 0;
-    image->state = (struct nv_state){.id = point->image,
+    image->state = (struct nv_state){.id = nv_point_image(point),
                                      .point = point->number,
                                      .entry_count = point->entry_count,
                                      .entries = image->entries,

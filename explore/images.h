@@ -20,7 +20,7 @@ struct nv_image {
 };
 
 /* It holds until the point chooses again. -ENOMEM. */
-int nv_image_show(struct nv_image *image, const struct nv_point *point, bool base);
+int nv_image_show(struct nv_image *image, struct nv_point *point, bool base);
 void nv_image_end(struct nv_image *image);
 
 #endif

@@ -307,7 +307,9 @@ int nv_point_open(struct nv_point *point, struct nv_model *model, uint64_t numbe
     point->modes = calloc(objects, sizeof *point->modes);
     point->place_of = calloc(objects, sizeof *point->place_of);
     point->places = calloc(objects, sizeof *point->places);
-    if (!point->chosen_parts || !point->has_op || !point->slots || !point->modes || !point->place_of || !point->places)
+    point->changed = calloc(objects, sizeof *point->changed);
+    if (!point->chosen_parts || !point->has_op || !point->slots || !point->modes || !point->place_of ||
+        !point->places || !point->changed)
         status = -ENOMEM;
     return status;
 }
@@ -327,6 +329,7 @@ void nv_point_close(struct nv_point *point)
     free(point->modes);
     free(point->place_of);
     free(point->places);
+    free(point->changed);
     free(point->entries);
     *point = (struct nv_point){0};
 }
@@ -543,6 +546,15 @@ static void take_out(struct nv_point *point, struct nv_place *place, const struc
     place->fixed = nv_hash_subtract(place->fixed, nv_hash_unit(bytes, unit_bytes, unit->index));
 }
 
+/* As far as the unit shows in the layout. */
+static struct nv_hash base_hash(const struct nv_point *point, const struct nv_unit *unit, uint32_t limit)
+{
+    uint8_t bytes[NV_SECTOR_BYTES] = {0};
+
+    nv_model_read(point->model, unit->object->number, unit->index * unit->object->unit_bytes, bytes, limit);
+    return nv_hash_unit(bytes, unit->object->unit_bytes, unit->index);
+}
+
 static int add_view(struct nv_point *point, uint32_t number, struct nv_unit *unit)
 {
     uint32_t unit_bytes = unit->object->unit_bytes, place_number = point->place_of[unit->object->number];
@@ -560,7 +572,8 @@ static int add_view(struct nv_point *point, uint32_t number, struct nv_unit *uni
     point->complete = point->complete && choices->complete;
     take_out(point, place, unit);
     place->content = nv_hash_add(place->content, choices->hashes[0]);
-    point->views[point->view_count++] = (struct nv_unit_view){number, place_number - 1, choices, 0};
+    point->views[point->view_count++] =
+        (struct nv_unit_view){number, place_number - 1, choices, base_hash(point, unit, choices->frame.limit), 0};
     return 0;
 }
 
@@ -598,7 +611,7 @@ int nv_point_lay_out(struct nv_point *point, const uint32_t *parts)
     for (size_t i = 0; i < point->place_count; i++)
         point->place_of[point->places[i].object] = 0;
     point->layout++;
-    point->place_count = point->entry_count = point->view_count = 0;
+    point->place_count = point->entry_count = point->view_count = point->changed_count = 0;
     point->image = (struct nv_hash){0, 0};
     for (size_t i = 0; i < point->part_count; i++)
         point->chosen_parts[i] = parts[i] < point->parts[i].count ? parts[i] : point->parts[i].count - 1;
@@ -628,11 +641,24 @@ void nv_point_choose(struct nv_point *point, size_t number, uint32_t choice)
     place->content = nv_hash_subtract(place->content, view->choices->hashes[view->chosen]);
     place->content = nv_hash_add(place->content, view->choices->hashes[choice]);
     view->chosen = choice;
-    for (uint32_t i = place->first; i; i = point->entries[i - 1].next) {
-        struct nv_entry *entry = &point->entries[i - 1];
+    if (!place->changed)
+        point->changed[point->changed_count++] = view->place;
+    place->changed = true;
+}
 
-        point->image = nv_hash_subtract(point->image, entry->hash);
-        entry->hash = entry_hash(point, entry);
-        point->image = nv_hash_add(point->image, entry->hash);
+struct nv_hash nv_point_image(struct nv_point *point)
+{
+    while (point->changed_count) {
+        struct nv_place *place = &point->places[point->changed[--point->changed_count]];
+
+        place->changed = false;
+        for (uint32_t i = place->first; i; i = point->entries[i - 1].next) {
+            struct nv_entry *entry = &point->entries[i - 1];
+
+            point->image = nv_hash_subtract(point->image, entry->hash);
+            entry->hash = entry_hash(point, entry);
+            point->image = nv_hash_add(point->image, entry->hash);
+        }
     }
+    return point->image;
 }

@@ -34,6 +34,7 @@ struct nv_place {
     struct nv_hash fixed;   /* of what is not in views */
     struct nv_hash content; /* of all, with the choices that are made now */
     uint32_t first;         /* entry, then by `next` */
+    bool changed;
 };
 
 struct nv_entry {
@@ -52,6 +53,7 @@ struct nv_unit_view {
     uint32_t unit; /* among the point's */
     uint32_t place;
     const struct nv_choices *choices;
+    struct nv_hash base; /* of what the base state shows there */
     uint32_t chosen;
 };
 
@@ -78,7 +80,9 @@ struct nv_point {
     size_t entry_count, entry_capacity;
     struct nv_unit_view *views;
     size_t view_count;
-    struct nv_hash image; /* the sum of all entries */
+    struct nv_hash image; /* the sum of all entries, but for changed places */
+    uint32_t *changed;    /* places with other contents than their entries say */
+    size_t changed_count;
 };
 
 /* The model stands behind the event. Negative errno. */
@@ -89,6 +93,8 @@ void nv_point_close(struct nv_point *point);
 int nv_point_lay_out(struct nv_point *point, const uint32_t *parts);
 /* NAMES: whether the i-th of its operations is there in an alternative. */
 bool nv_part_has(const struct nv_part *part, uint32_t chosen, uint32_t i);
+/* The hash of what is chosen. */
+struct nv_hash nv_point_image(struct nv_point *point);
 /* Choose the content of a view. */
 void nv_point_choose(struct nv_point *point, size_t view, uint32_t choice);
 /* Which length a file has: 0 the durable one, then those pending. */

@@ -10,7 +10,7 @@
 
 enum {
     TRIALS_MAX = 600,    /* of one failure */
-    SINGLES_MAX = 64,    /* tried one by one first */
+    SINGLES_MAX = 16,    /* so few are tried one by one first */
     NEIGHBOURS_MAX = 48, /* alternatives of one choice, from the usual one on */
     STOPPED = 2          /* as explore.c says it */
 };
@@ -59,7 +59,7 @@ static bool keep(struct shrinking *shrinking, const uint32_t *set, size_t count)
 
 static bool one_is_enough(struct shrinking *shrinking)
 {
-    for (size_t i = 0; i < shrinking->count && i < SINGLES_MAX && shrinking->count > 1; i++)
+    for (size_t i = 0; i < shrinking->count && shrinking->count <= SINGLES_MAX && shrinking->count > 1; i++)
         if (keep(shrinking, &shrinking->set[i], 1))
             return true;
     return shrinking->count <= 1;
@@ -287,7 +287,7 @@ static int report(struct shrinking *shrinking)
         shrinking->trial.values[shrinking->set[i]] = shrinking->failing.values[shrinking->set[i]];
     if (!status)
         status = nv_choice_load(&explorer->point, &shrinking->trial);
-    failure.state = explorer->point.image;
+    failure.state = nv_point_image(&explorer->point);
     if (!status)
         status = nv_causes_find(explorer, &shrinking->trial, hangs, shrinking->newest, &failure.causes,
                                 &failure.cause_count);

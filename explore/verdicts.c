@@ -27,9 +27,9 @@ double nv_explorer_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-struct nv_hash nv_verdict_key(const struct nv_explorer *explorer)
+struct nv_hash nv_verdict_key(struct nv_explorer *explorer)
 {
-    return nv_hash_add(explorer->point.image,
+    return nv_hash_add(nv_point_image(&explorer->point),
                        nv_hash_bytes(&explorer->model.promise_count, sizeof explorer->model.promise_count, 7));
 }
 
