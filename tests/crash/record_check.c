@@ -3,10 +3,12 @@
  * Plays a trace, event by event, and compares what comes of it with the folder as the program left it: names, kinds,
  * modes, link targets, hard links, and every byte.
  *
- *   record_check TRACE FOLDER [KIND=COUNT | KIND>=COUNT | PROMISE TEXT | STACK KIND FUNCTION | ORDER KIND...]...
+ *   record_check TRACE FOLDER [KIND=COUNT | KIND>=COUNT | PROMISE TEXT | SEQUENCE N | STACK KIND FUNCTION |
+ *                             ORDER KIND...]...
  *
- * Further words say how many events of a kind there are, which promises, in which function all of a kind were made, and
- * in which order all events come. FOLDER is `-` when it is not to be compared: the power failed.
+ * Further words say how many events of a kind there are, which promises, how many writes of a number come in its order,
+ * in which function all of a kind were made, and in which order all events come. FOLDER is `-` when it is not to be
+ * compared: the power failed.
  */
 #include "trace/file.h"
 
@@ -350,6 +352,28 @@ static void check_stacks(const struct nv_trace *trace, const char *text, const c
     }
 }
 
+/* Writes of "seq N" come in the order of their numbers, up to the last. */
+static void check_sequence(const struct nv_trace *trace, int last)
+{
+    int next = 0, number;
+    char text[32];
+
+    for (size_t i = 0; i < trace->event_count; i++) {
+        const struct nv_trace_event *event = trace->events[i];
+
+        if (event->kind != NV_TRACE_WRITE || event->payload_bytes >= sizeof text)
+            continue;
+        snprintf(text, sizeof text, "%.*s", (int)event->payload_bytes, (const char *)nv_trace_payload(event));
+        if (sscanf(text, "seq %d", &number) != 1)
+            continue;
+        if (number != next)
+            differs("event %zu writes %d, instead of %d", i, number, next);
+        next = number + 1;
+    }
+    if (next != last)
+        differs("%d is the last that was written, instead of %d", next - 1, last - 1);
+}
+
 /* The words, up to the end, are kinds: all events of the run but PLACE and END, in their order. */
 static void check_order(const struct nv_trace *trace, char **words)
 {
@@ -408,6 +432,8 @@ int main(int argc, char **argv)
     for (int i = 3; i < argc; i++)
         if (!strcmp(argv[i], "PROMISE"))
             check_promise(trace, argv[++i]);
+        else if (!strcmp(argv[i], "SEQUENCE"))
+            check_sequence(trace, atoi(argv[++i]));
         else if (!strcmp(argv[i], "STACK")) {
             check_stacks(trace, argv[i + 1], argv[i + 2]);
             i += 2;

@@ -189,13 +189,22 @@ static void do_writes(void)
     close(in);
 }
 
+#define LARGE_BYTES (20 << 20)
+
 static void do_sizes(void)
 {
     static char block[10000];
+    char *large;
     int fd = make("sized", "");
 
     memset(block, 'b', sizeof block);
     MUST(write(fd, block, sizeof block));
+    large = calloc(1, LARGE_BYTES);
+    memset(large, 'l', LARGE_BYTES);
+    MUST(write(fd, large, LARGE_BYTES));
+    close(make("large", ""));
+    MUST(syscall(SYS_copy_file_range, fd, &(loff_t){1}, open("large", O_WRONLY), NULL, LARGE_BYTES - 1, 0));
+    free(large);
     MUST(ftruncate(fd, 5000));
     MUST(ftruncate(fd, 20000));
     MUST(ftruncate(fd, 20000));
@@ -336,6 +345,64 @@ static void do_waits(void)
     close(fd);
 }
 
+#define RUNNERS 3
+#define LAPS 100
+
+/* Runners write one number after another, each to a file of its own; some are threads, some processes. */
+struct runner {
+    int index, lines[RUNNERS][2];
+};
+
+static void *run(void *argument)
+{
+    struct runner *runner = argument;
+    char name[32], text[32];
+    int fd, number;
+
+    snprintf(name, sizeof name, "runner-%d", runner->index);
+    fd = make(name, "");
+    while (read(runner->lines[runner->index][0], &number, sizeof number) == sizeof number) {
+        int length = snprintf(text, sizeof text, "seq %d\n", number);
+
+        if (number < LAPS)
+            MUST(write(fd, text, (size_t)length));
+        if (number % 7 == 0)
+            MUST(fdatasync(fd));
+        number++;
+        MUST(write(runner->lines[(runner->index + 1) % RUNNERS][1], &number, sizeof number));
+        if (number > LAPS)
+            break;
+    }
+    close(fd);
+    return NULL;
+}
+
+static void do_order(void)
+{
+    static struct runner runners[RUNNERS];
+    pthread_t thread;
+    int start = 0;
+
+    for (int i = 0; i < RUNNERS; i++)
+        MUST(pipe(runners[0].lines[i]));
+    for (int i = 0; i < RUNNERS; i++) {
+        memcpy(runners[i].lines, runners[0].lines, sizeof runners[i].lines);
+        runners[i].index = i;
+    }
+    for (int i = 1; i < RUNNERS; i++)
+        if (i % 2)
+            pthread_create(&thread, NULL, run, &runners[i]);
+        else if (!fork()) {
+            run(&runners[i]);
+            _exit(0);
+        }
+    MUST(write(runners[0].lines[0][1], &start, sizeof start));
+    run(&runners[0]);
+    pthread_join(thread, NULL);
+    while (wait(NULL) > 0)
+        continue;
+}
+
 static void ignore(int number)
 {
     (void)number;
@@ -451,7 +518,7 @@ static const struct {
     {"names", do_names},         {"paths", do_paths},       {"nameless", do_nameless}, {"writes", do_writes},
     {"sizes", do_sizes},         {"failures", do_failures}, {"partial", do_partial},   {"threads", do_threads},
     {"processes", do_processes}, {"waits", do_waits},       {"signals", do_signals},   {"mapped", do_mapped},
-    {"syncs", do_syncs},         {"promises", do_promises}, {"killed", do_killed},
+    {"syncs", do_syncs},         {"promises", do_promises}, {"killed", do_killed},     {"order", do_order},
 };
 
 int main(int argc, char **argv)
