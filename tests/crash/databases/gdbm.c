@@ -65,9 +65,5 @@ static int check(const char *path)
 
 int main(int argc, char **argv)
 {
-    if (argc == 5 && strcmp(argv[1], "write") == 0)
-        return write_rows(argv[2], argv[3], (unsigned)atoi(argv[4]));
-    if (argc == 3 && strcmp(argv[1], "check") == 0)
-        return check(argv[2]);
-    return 2;
+    return run(argc, argv, write_rows, check);
 }

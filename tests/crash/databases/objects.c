@@ -88,11 +88,12 @@ static bool add_atomically(PMEMobjpool *pool, struct root *root, unsigned number
     return true;
 }
 
-static int write_rows(const char *path, unsigned rows)
+static int write_rows(const char *mode, const char *path, unsigned rows)
 {
     PMEMobjpool *pool = open_pool(path, true);
     struct root *root = root_of(pool);
 
+    forgets = strcmp(mode, "forgets") == 0;
     for (unsigned row = 1; row <= rows; row++) {
         if (!(row % 2 ? add_by_transaction(pool, root, row) : add_atomically(pool, root, row))) {
             fprintf(stderr, "%s\n", pmemobj_errormsg());
@@ -124,11 +125,5 @@ static int check(const char *path)
 
 int main(int argc, char **argv)
 {
-    if (argc == 5 && strcmp(argv[1], "write") == 0) {
-        forgets = strcmp(argv[2], "forgets") == 0;
-        return write_rows(argv[3], (unsigned)atoi(argv[4]));
-    }
-    if (argc == 3 && strcmp(argv[1], "check") == 0)
-        return check(argv[2]);
-    return 2;
+    return run(argc, argv, write_rows, check);
 }

@@ -74,4 +74,15 @@ static inline int judge(unsigned rows)
     return 0;
 }
 
+/* NAME write MODE PATH ROWS, or NAME check PATH. */
+static inline int run(int argc, char **argv, int (*write_rows)(const char *mode, const char *path, unsigned rows),
+                      int (*check)(const char *path))
+{
+    if (argc == 5 && strcmp(argv[1], "write") == 0)
+        return write_rows(argv[2], argv[3], (unsigned)atoi(argv[4]));
+    if (argc == 3 && strcmp(argv[1], "check") == 0)
+        return check(argv[2]);
+    return 2;
+}
+
 #endif
