@@ -14,7 +14,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-enum { RANGES_MAX = 4096, INITIAL_MAX = 4096 };
+enum { RANGES_MAX = 4096 };
 /* Whole blocks. */
 #define END_OF_ALL (UINT64_MAX & ~(NV_BLOCK_BYTES - 1))
 
@@ -251,13 +251,21 @@ void nv_hints_skip_own(struct nv_image *image, const struct nv_object *object)
         read_events(image, object);
 }
 
-/* A lease for writing is given to the only one who has the file open, however others have it. */
+/*
+ * A lease for writing is given to the only one who has the file open, however others have it. Whoever opens it meanwhile
+ * waits until it is given back, and we are sent SIGIO.
+ */
 static bool is_alone(int own)
 {
-    bool alone = !fcntl(own, F_SETLEASE, F_WRLCK);
+    struct sigaction before;
+    bool alone;
 
+    if (sigaction(SIGIO, &(struct sigaction){.sa_handler = SIG_IGN}, &before))
+        return false;
+    alone = !fcntl(own, F_SETLEASE, F_WRLCK);
     if (alone)
         (void)fcntl(own, F_SETLEASE, F_UNLCK);
+    (void)sigaction(SIGIO, &before, NULL);
     (void)fcntl(own, F_SETOWN, 0); /* the descriptor becomes the program's */
     return alone;
 }
@@ -282,7 +290,6 @@ bool nv_hint_begin(struct nv_image *image, struct nv_object *object, int own)
     if (!image->hints || object->excluded || object->verifier_file)
         return false;
     nv_object_forget_descriptors(image, object);
-    (void)signal(SIGIO, SIG_IGN); /* somebody opens it while it is leased: he waits until the lease is given back */
     if (!watch(image->hints, object, own))
         return false;
     if (!is_alone(own) || !keep_view(image, object, own) || !nv_hint_is_good(object)) {
@@ -300,7 +307,8 @@ void nv_hints_begin_all(struct nv_image *image)
     for (struct nv_object *object = image->objects; image->hints && object; object = object->next) {
         int view;
 
-        if (!S_ISREG(object->type) || object->excluded || object->folder->upper >= 0 || count == INITIAL_MAX ||
+        if (!S_ISREG(object->type) || object->excluded || object->folder->upper >= 0 ||
+            count >= image->descriptors_max / 4 ||
             object->durable_bytes < (image->hints->near_bytes ? NV_HINT_LARGE_BYTES : 0))
             continue;
         view = nv_object_view(image, object);
