@@ -8,13 +8,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
-enum { RANGES_MAX = 4096 };
+enum { RANGES_MAX = 4096, TOLD_MAX = 1 << 16 };
 /* Whole blocks. */
 #define END_OF_ALL (UINT64_MAX & ~(NV_BLOCK_BYTES - 1))
 
@@ -31,6 +32,13 @@ struct under_way {
     bool positionless; /* it begins where the file's position then is */
 };
 
+/* The same, not looked at yet. */
+struct told {
+    pid_t thread;
+    uint64_t device, inode;
+    struct nv_range range;
+};
+
 struct nv_hints {
     int notify;
     uint64_t near_bytes;
@@ -38,6 +46,9 @@ struct nv_hints {
     size_t watched_count;
     struct under_way *under_way;
     size_t under_way_count, under_way_capacity;
+    pthread_mutex_t lock; /* of what was told */
+    struct told *told;
+    size_t told_count, told_capacity;
 };
 
 /* ---- ranges ---- */
@@ -126,6 +137,8 @@ static void add_to(struct nv_object *object, uint64_t from, uint64_t to)
         object->hint->watch = -1;
 }
 
+static void take_told(struct nv_image *image);
+
 /* ---- who may write ---- */
 
 int nv_hints_open(struct nv_image *image, uint64_t near_bytes)
@@ -135,6 +148,7 @@ int nv_hints_open(struct nv_image *image, uint64_t near_bytes)
     if (!hints)
         return -ENOMEM;
     hints->near_bytes = near_bytes;
+    pthread_mutex_init(&hints->lock, NULL);
     hints->notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (hints->notify < 0) {
         free(hints);
@@ -157,6 +171,7 @@ void nv_hints_close(struct nv_image *image)
     close(image->hints->notify);
     free(image->hints->watched);
     free(image->hints->under_way);
+    free(image->hints->told);
     free(image->hints);
     image->hints = NULL;
 }
@@ -241,8 +256,10 @@ static void read_events(struct nv_image *image, const struct nv_object *own)
 
 void nv_hints_notice(struct nv_image *image)
 {
-    if (image->hints)
-        read_events(image, NULL);
+    if (!image->hints)
+        return;
+    take_told(image);
+    read_events(image, NULL);
 }
 
 void nv_hints_skip_own(struct nv_image *image, const struct nv_object *object)
@@ -252,7 +269,7 @@ void nv_hints_skip_own(struct nv_image *image, const struct nv_object *object)
 }
 
 /*
- * A lease for writing is given to the only one who has the file open, however others have it. Whoever opens it meanwhile
+ * A lease for writing is given to the only one who has the file open, however others have it. Who opens it meanwhile
  * waits until it is given back, and we are sent SIGIO.
  */
 static bool is_alone(int own)
@@ -349,15 +366,58 @@ static void note_under_way(struct nv_image *image, const struct under_way *write
     hints->under_way[hints->under_way_count++] = *write;
 }
 
-void nv_hints_passed(struct nv_image *image, pid_t thread)
+static void pass(struct nv_hints *hints, pid_t thread)
 {
-    struct nv_hints *hints = image->hints;
-
-    for (size_t i = 0; hints && i < hints->under_way_count;)
+    for (size_t i = 0; i < hints->under_way_count;)
         if (hints->under_way[i].thread == thread)
             hints->under_way[i] = hints->under_way[--hints->under_way_count];
         else
             i++;
+}
+
+bool nv_hints_tell(struct nv_hints *hints, pid_t thread, uint64_t device, uint64_t inode, uint64_t from, uint64_t to)
+{
+    bool room = true;
+
+    pthread_mutex_lock(&hints->lock);
+    if (hints->told_count == hints->told_capacity) {
+        size_t capacity = hints->told_capacity * 2 + 64;
+        struct told *grown = capacity > TOLD_MAX ? NULL : realloc(hints->told, capacity * sizeof *grown);
+
+        room = grown != NULL;
+        hints->told = room ? grown : hints->told;
+        hints->told_capacity = room ? capacity : hints->told_capacity;
+    }
+    if (room)
+        hints->told[hints->told_count++] = (struct told){thread, device, inode, {from, to}};
+    pthread_mutex_unlock(&hints->lock);
+    return room;
+}
+
+/* In the order in which it was told: a thread's next write passes its last. */
+static void take_told(struct nv_image *image)
+{
+    struct nv_hints *hints = image->hints;
+
+    pthread_mutex_lock(&hints->lock);
+    for (size_t i = 0; i < hints->told_count; i++) {
+        const struct told *told = &hints->told[i];
+        struct nv_object *object = nv_image_find(image, told->device, told->inode);
+
+        pass(hints, told->thread);
+        if (object)
+            nv_hint_write(image, object, told->thread, told->range.from, told->range.to);
+    }
+    hints->told_count = 0;
+    pthread_mutex_unlock(&hints->lock);
+}
+
+void nv_hints_passed(struct nv_image *image, pid_t thread)
+{
+    if (!image->hints)
+        return;
+    take_told(image);
+    pass(image->hints, thread);
 }
 
 void nv_hint_write(struct nv_image *image, struct nv_object *object, pid_t thread, uint64_t from, uint64_t to)

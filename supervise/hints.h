@@ -50,6 +50,11 @@ void nv_hint_end(struct nv_image *image, struct nv_object *object);
 void nv_hint_add(struct nv_object *object, uint64_t from, uint64_t to);
 /* The thread is about to change [from, to). It may do so at any time until it makes its next call. */
 void nv_hint_write(struct nv_image *image, struct nv_object *object, pid_t thread, uint64_t from, uint64_t to);
+/*
+ * The same, told by the thread that receives calls, of a file by its numbers in the view: what it tells counts from the
+ * next call of another function here on. False: no memory.
+ */
+bool nv_hints_tell(struct nv_hints *hints, pid_t thread, uint64_t device, uint64_t inode, uint64_t from, uint64_t to);
 /* The same, where the write begins wherever the file's position then is: `from`, unless others write so, too. */
 void nv_hint_write_on(struct nv_image *image, struct nv_object *object, pid_t thread, uint64_t from, uint64_t length);
 /* The thread has made another call. */

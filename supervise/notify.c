@@ -102,14 +102,18 @@ int nv_notify_prepare(void)
     return 0;
 }
 
-/* Receive one notification, and hand it to the loop. 0 or a negative errno. */
-static int receive(int listener, int line)
+/* Receive one notification, and hand it to the loop, unless it may go on at once. 0 or a negative errno. */
+static int receive(const struct nv_supervisor *supervisor)
 {
     struct seccomp_notif call = {0};
+    struct seccomp_notif_resp response = {.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
 
-    if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call)) /* or the caller has gone meanwhile */
+    if (ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_RECV, &call)) /* or the caller has gone meanwhile */
         return errno == ENOENT || errno == EINTR || errno == EAGAIN ? 0 : -errno;
-    return write(line, &call, sizeof call) == sizeof call ? 0 : -errno;
+    response.id = call.id;
+    if (nv_watched_take(supervisor, &call) && !ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_SEND, &response))
+        return 0;
+    return write(supervisor->calls_write, &call, sizeof call) == sizeof call ? 0 : -errno;
 }
 
 /* Until the listener is gone, or the other end of the line is. Returns a negative errno, or 0. */
@@ -125,7 +129,7 @@ static void *receive_all(void *context)
         else if (wait[1].revents || !(wait[0].revents & POLLIN))
             break;
         else
-            status = receive(supervisor->listener, supervisor->calls_write);
+            status = receive(supervisor);
     }
     close(supervisor->calls_write);
     return (void *)(intptr_t)status;

@@ -102,6 +102,11 @@ struct nv_object *nv_watched_object(struct nv_supervisor *supervisor, const stru
 void nv_watched_write(struct nv_supervisor *supervisor, const struct seccomp_notif *call, int fd, bool positioned,
                       uint64_t offset, uint64_t length);
 void nv_watched_write_anywhere(struct nv_supervisor *supervisor, const struct seccomp_notif *call, int fd);
+/*
+ * The thread that receives calls may let this one go on at once: it is a write of which all is told. The most frequent
+ * call is spared a turn of the loop.
+ */
+bool nv_watched_take(const struct nv_supervisor *supervisor, const struct seccomp_notif *call);
 /* The descriptor's file will be written without our being told. */
 void nv_watched_lose(struct nv_supervisor *supervisor, const struct seccomp_notif *call, int fd);
 /* Whether the open of a path for reading and writing should get a watched descriptor. */

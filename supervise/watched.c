@@ -67,6 +67,20 @@ void nv_watched_write_anywhere(struct nv_supervisor *supervisor, const struct se
         nv_hint_write(&supervisor->image, object, (pid_t)call->pid, 0, UINT64_MAX);
 }
 
+bool nv_watched_take(const struct nv_supervisor *supervisor, const struct seccomp_notif *call)
+{
+    const uint64_t *args = (const uint64_t *)call->data.args;
+    struct statx status;
+    int fd = (int)args[0];
+
+    if (!supervisor->image.hints || call->data.arch == AUDIT_ARCH_I386 || call->data.nr != SYS_pwrite64 ||
+        fd < supervisor->watched_first || fd >= supervisor->reserved_first || args[3] + args[2] < args[3])
+        return false;
+    return !nv_target_statx((pid_t)call->pid, fd, &status) &&
+           nv_hints_tell(supervisor->image.hints, (pid_t)call->pid, nv_statx_device(&status), status.stx_ino, args[3],
+                         args[3] + args[2]);
+}
+
 static void change_by_fallocate(struct nv_supervisor *supervisor, const struct seccomp_notif *call)
 {
     const uint64_t *args = (const uint64_t *)call->data.args;

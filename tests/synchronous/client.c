@@ -25,7 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { OTHERS = 20, LARGE = 1 << 20, LARGE_APPENDS = 10, SYNCS_MAX = 100 };
+enum { OTHERS = 20, LARGE = 1 << 20, LARGE_APPENDS = 10, SYNCS_MAX = 300 };
 
 static void must(bool holds, const char *format, ...)
 {
