@@ -51,7 +51,8 @@ function crashView(failure) {
         (failure.kept ? `; kept in ${failure.kept}` : ''),
     ),
     failure.stack.length > 0 && element('div', { class: 'stacks' }, stackView('The power failed at', failure.stack)),
-    code && element('div', {}, element('h4', {}, 'To build it again'), element('div', { class: 'suppression' }, code, button)),
+    code && element('h4', {}, 'To build it again'),
+    code && element('div', { class: 'suppression' }, code, button),
   );
 }
 
@@ -71,7 +72,8 @@ function drawCrashTiles() {
       'Explored',
       plural(crash.judged + crash.skipped, 'state'),
       `${crash.exhaustive ? 'exhaustively' : crash.stopped ? 'stopped before the end' : 'sampled'}; ` +
-        `${plural(crash.judged, 'state')} judged, ${crash.skipped.toLocaleString('en')} agree with them in all that recovery read`,
+        `${plural(crash.judged, 'state')} judged, ` +
+        `${crash.skipped.toLocaleString('en')} agree with them in all that recovery read`,
     ),
     tile(
       'Crash points',

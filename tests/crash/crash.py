@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The command nvrtl crash: exit statuses, what {} is, reports, shards and their sum, states that are kept and replayed."""
+"""The command nvrtl crash: exit statuses, what {} is, reports, shards and their sum, states kept and replayed."""
 import os
 import pathlib
 import signal
 import subprocess
 
-from traces import EARLY, NAMES, ROWS, Test, main, wide
+from traces import EARLY, NAMES, ROWS, Test, main, wide, with_ballast
 from traces import findings_schema
 from traces import run as common
 
@@ -48,7 +48,8 @@ class Statuses(Test):
 
     def test_usage(self):
         path = self.trace(ROWS)
-        for options in (['--', 'true'], [f'--from={path}'], ['--recover=true'], ['--from=x', '--recover=true', '--', 'true'],
+        for options in (['--', 'true'], [f'--from={path}'], ['--recover=true'],
+                        ['--from=x', '--recover=true', '--', 'true'],
                         ['--from=x', '--recover=true', '--recover-fn=a:b'], ['--recover-fn=a', '--from=x'],
                         ['--from=x', '--recover=true', '--shard=0/2'], ['--from=x', '--recover=true', '--shard=3/2'],
                         ['--from=x', '--recover=true', '--jobs=0'], ['--from=x', '--recover=true', '--timeout=0'],
@@ -187,13 +188,64 @@ class Kept(Test):
         self.crash(f'--from={self.trace(ROWS)}', '--replay=nonsense', f'--keep={self.base}', status=125)
 
 
+class Overlays(Test):
+    """A state is the same whether it is a copy or an overlay over files that are moved about."""
+
+    TEXT = """
+folder 1 /data/db
+initial dir 2 1 sub
+initial dir 3 2 inner
+initial file 4 1 one
+initial file 5 3 deep
+initial link 5 1 second
+write 4 0 first
+sync 4
+link 4 2 other
+unlink 4 1 one
+file 6 1 one
+write 6 0 anew
+rename 6 1 2 one moved
+mode 5 100600
+write 5 0 deeper
+rename 2 1 1 sub renamed
+dir 7 1 sub
+rename 5 1 7 second second
+unlink 5 3 deep
+unlink 3 2 inner
+symlink 8 7 pointer second
+sync-folder 1
+sync-folder 7
+sync 5
+end 0 prog
+"""
+    TELL = """cd "$1"; find . ! -name ballast ! -type d -printf '%p %m %n %y %l\\n' | sort
+        find . -type f ! -name ballast -exec sha1sum {} + | sort; find . -type d -printf '%p %m\\n' | sort"""
+
+    def states(self, text, model):
+        out = self.base / 'out'
+        script = self.base / 'tell'
+        script.write_text(f'({self.TELL}) | sha1sum >> {out}; :')
+        self.crash(f'--from={self.trace(text)}', f'--recover=sh {script} {{}}', f'--fs={model}', '--max-states=200')
+        lines = out.read_text().split('\n')[:-1]
+        out.unlink()
+        return sorted(lines)
+
+    def test_same_as_copies(self):
+        for model in ('journaled', 'posix'):
+            with self.subTest(model):
+                copies = self.states(with_ballast(self.TEXT, 1), model)
+                self.assertGreater(len(set(copies)), 15)
+                self.assertEqual(copies, self.states(with_ballast(self.TEXT), model))
+
+
 class Shards(Test):
     TEXT = wide(7)
 
     def seen(self, *options):
         """The states that were judged, by what they hold."""
         out = self.base / 'out'
-        self.crash(f'--from={self.trace(self.TEXT)}', f'--recover=cat {{}} "$NVRTL_PROMISES" | sha1sum >> {out}', *options)
+        self.crash(f'--from={self.trace(self.TEXT)}', *options,
+                   f'--recover=cat {{}} "$NVRTL_PROMISES" | sha1sum >> {out}')
         lines = out.read_text().split('\n')[:-1]
         out.unlink()
         return lines

@@ -27,10 +27,11 @@ explore() {
 for synchronous in OFF EXTRA; do
     rm -f files/* ./*.json run.trace
     sqlite3 files/shop.db 'create table t(a);'
-    "$nvrtl" crash --dir=files --ack-fd=1 --record=run.trace -- sqlite3 files/shop.db "pragma synchronous=$synchronous;" \
+    "$nvrtl" crash --dir=files --ack-fd=1 --record=run.trace -- \
+        sqlite3 files/shop.db "pragma synchronous=$synchronous;" \
         'insert into t values(1); select 1;' 'insert into t values(2); select 2;' >/dev/null
-    parallel --will-cite --jobs 2 -q -I@ "$nvrtl" crash --from=run.trace --files=shop.db --recover='./check {}' --jobs=1 \
-        --max-states=200 --shard=@/4 --format=json --output=@.json ::: 1 2 3 4 || :
+    parallel --will-cite --jobs 2 -q -I@ "$nvrtl" crash --from=run.trace --files=shop.db \
+        --recover='./check {}' --jobs=1 --max-states=200 --shard=@/4 --format=json --output=@.json ::: 1 2 3 4 || :
     explore --output=whole || :
     "$nvrtl" crash --format=json --output=merged --merge 1.json 2.json 3.json 4.json || :
     python3 - "$synchronous" <<'SCRIPT'

@@ -52,10 +52,10 @@ symlink 6 1 pointer log
 sync-folder 1
 end 0 prog
 """
-def with_ballast(text):
+def with_ballast(text, size=8000000):
     """So much more that states are overlays instead of copies."""
     number = text.count('initial') + len(re.findall('^(file|dir|symlink)', text, re.M)) + 2
-    ballast = f'initial file {number} 1 ballast\ninitial size {number} 8000000\n'
+    ballast = f'initial file {number} 1 ballast\ninitial size {number} {size}\n'
     return text.replace('initial', f'{ballast}initial', 1)
 
 
