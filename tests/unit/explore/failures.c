@@ -697,6 +697,48 @@ static void budgets_and_seeds(void **context)
     free(second.judged);
 }
 
+/* A line and a folder with more states than are kept: the result says so, and the ends are among them. */
+static void too_many_contents(void **context)
+{
+    uint64_t words[8];
+    struct recording recording = {0};
+    struct judging judging = {.accepts = all_good};
+    struct nv_explore_result result;
+
+    (void)context;
+    start(&recording, true);
+    for (uint64_t i = 1; i <= 3; i++) {
+        for (size_t j = 0; j < 8; j++)
+            words[j] = i * 16 + j;
+        store(&recording, 0, words, sizeof words, PLACE_PAYLOAD)->flags = NV_TRACE_WORDS;
+    }
+    result = explore(&recording, &judging, (struct nv_explore_options){0});
+    assert_false(result.exhaustive);
+    assert_in_range(result.states, 8192, 16384);
+    nv_explore_result_free(&result);
+    drop(&recording);
+
+    recording = (struct recording){0};
+    start(&recording, false);
+    for (uint32_t i = 0; i < 14; i++) { /* all hang on the first name */
+        char names[16];
+        struct nv_trace_event *event;
+
+        create(&recording, 10 + i, "a", S_IFREG | 0644, 0);
+        event =
+            add(&recording, NV_TRACE_RENAME, 10 + i, names, (size_t)snprintf(names, sizeof names, "a%cb%u", 0, i) + 1);
+        event->parent = event->other = DATA;
+        event = add(&recording, NV_TRACE_UNLINK, 10 + i, names, (size_t)snprintf(names, sizeof names, "b%u", i) + 1);
+        event->parent = DATA;
+    }
+    result = explore(&recording, &judging, (struct nv_explore_options){.model = NV_EXPLORE_POSIX});
+    assert_false(result.exhaustive);
+    assert_true(result.states > 1000);
+    nv_explore_result_free(&result);
+    drop(&recording);
+    free(judging.judged);
+}
+
 static void shards_share_a_budget(void **context)
 {
     struct recording recording = {0};
@@ -792,16 +834,27 @@ static void foreign_ids_are_refused(void **context)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(published_too_early),   cmocka_unit_test(published_in_order),
-        cmocka_unit_test(never_flushed),         cmocka_unit_test(never_drained),
-        cmocka_unit_test(drained_too_late),      cmocka_unit_test(two_must_be_missing),
-        cmocka_unit_test(pairs_are_shrunk),      cmocka_unit_test(torn_across_lines),
-        cmocka_unit_test(middle_of_a_line),      cmocka_unit_test(same_causes_at_many_points),
-        cmocka_unit_test(rename_without_fsync),  cmocka_unit_test(name_without_fsync),
-        cmocka_unit_test(unlink_too_late),       cmocka_unit_test(files_out_of_order),
-        cmocka_unit_test(renames_are_named),     cmocka_unit_test(budgets_and_seeds),
-        cmocka_unit_test(shards_share_a_budget), cmocka_unit_test(unread_bytes_are_not_tried),
-        cmocka_unit_test(stops_when_told),       cmocka_unit_test(foreign_ids_are_refused),
+        cmocka_unit_test(published_too_early),
+        cmocka_unit_test(published_in_order),
+        cmocka_unit_test(never_flushed),
+        cmocka_unit_test(never_drained),
+        cmocka_unit_test(drained_too_late),
+        cmocka_unit_test(two_must_be_missing),
+        cmocka_unit_test(pairs_are_shrunk),
+        cmocka_unit_test(torn_across_lines),
+        cmocka_unit_test(middle_of_a_line),
+        cmocka_unit_test(same_causes_at_many_points),
+        cmocka_unit_test(rename_without_fsync),
+        cmocka_unit_test(name_without_fsync),
+        cmocka_unit_test(unlink_too_late),
+        cmocka_unit_test(files_out_of_order),
+        cmocka_unit_test(renames_are_named),
+        cmocka_unit_test(budgets_and_seeds),
+        cmocka_unit_test(too_many_contents),
+        cmocka_unit_test(shards_share_a_budget),
+        cmocka_unit_test(unread_bytes_are_not_tried),
+        cmocka_unit_test(stops_when_told),
+        cmocka_unit_test(foreign_ids_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
