@@ -80,6 +80,8 @@ static void add(struct nv_flight_chunk *chunk, const struct nv_file_map *map, ui
     size_t first = offset % NV_PAGE_BYTES / LINE_BYTES;
     struct entry *entries = &chunk->entries[chunk->count];
 
+    for (size_t i = 0; i < count; i++) /* for the drain */
+        __builtin_prefetch(map->durable + offset + i * LINE_BYTES, 1);
     take_versions(page, first, entries, count, place);
     for (size_t i = 0; i < count; i++) {
         nv_line_copy(entries[i].words, view + i * LINE_BYTES);

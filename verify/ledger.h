@@ -62,7 +62,7 @@ struct nv_page_record {
     _Atomic uint32_t passes;  /* to be added to every line's `flushes` and `committed` */
     _Atomic uint64_t whole;   /* lines whose last flush is committed, and was at `flush_place` */
     _Atomic uint64_t written; /* lines whose last write was at `write_place` */
-    _Atomic uint64_t unnamed; /* lines that ever had a bit in their own `unnamed` */
+    _Atomic uint64_t unnamed; /* lines that may have a bit in their own `unnamed` or `told` */
     _Atomic uint16_t flush_place;
     _Atomic uint16_t write_place;
     uint32_t unused;

@@ -26,6 +26,17 @@ static bool is_whole(const struct part *part)
     return part->size_bytes == NV_PAGE_BYTES;
 }
 
+/* What will be waited for is on its way, all of it at once. */
+static void prefetch(const struct part *part)
+{
+    __builtin_prefetch(&part->page->page, 1);
+    if (is_whole(part))
+        return;
+    __builtin_prefetch(&part->page->lines[part->offset % NV_PAGE_BYTES / LINE_BYTES], 1);
+    for (size_t at = 0; at < part->size_bytes; at += LINE_BYTES)
+        __builtin_prefetch(part->map->durable + part->offset + at, 1);
+}
+
 /* False: the file was cut in front of the page, which is not locked. */
 static bool begin(const struct part *part)
 {
@@ -132,6 +143,7 @@ bool nv_pass(const struct nv_file_map *map, uint64_t offset, const void *view, s
                             offset + done, in_page(offset + done, size_bytes - done),
                             place,         watched};
 
+        prefetch(&part);
         if (!begin(&part))
             return false;
         if (is_whole(&part))
@@ -166,15 +178,12 @@ static void stream_both(const struct part *part, char *view, const char *source)
     nv_line_fence();
 }
 
-/* What will be waited for is on its way, all of it. A bad source is found before anything is locked. */
+/* A bad source is found before anything is locked. */
 static void prepare(const struct part *part, const char *view, const char *source, size_t size_bytes)
 {
-    __builtin_prefetch(&part->page->page, 1);
-    if (!is_whole(part)) {
-        __builtin_prefetch(&part->page->lines[part->offset % NV_PAGE_BYTES / LINE_BYTES], 1);
-        __builtin_prefetch(part->map->durable + part->offset, 1);
+    prefetch(part);
+    if (!is_whole(part))
         __builtin_prefetch(view, 1);
-    }
     (void)*(const volatile char *)source;
     (void)*(const volatile char *)(source + size_bytes - 1);
 }

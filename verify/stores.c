@@ -129,8 +129,7 @@ typedef void act_on_page(struct nv_page_records *page, uint64_t at, size_t size_
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the nth byte of `unnamed` is the line's nth word");
 
 /*
- * Whole words are set by plain stores, which others of the line do not wait for, nor undo. The page's bit comes last
- * and stays.
+ * Whole words are set by plain stores, which others of the line do not wait for, nor undo. The page's bit comes last.
  */
 static void note_words(struct nv_line_record *line, uint64_t from, uint64_t to)
 {
@@ -147,7 +146,10 @@ static inline void note_line(struct nv_page_records *page, size_t number, uint64
     struct nv_line_record *line = &page->lines[number];
     uint64_t bit = (uint64_t)1 << number;
 
-    nv_page_write(page, bit, place);
+    if (__builtin_expect((atomic_load_explicit(&page->page.written, memory_order_relaxed) & bit) != 0, 0))
+        nv_page_write(page, bit, place);
+    else
+        atomic_store_explicit(&line->write_place, place, memory_order_relaxed);
     if (((from | to) % NV_WORD_BYTES) == 0)
         note_words(line, from, to);
     else if ((~atomic_load_explicit(&line->unnamed, memory_order_relaxed) & bits(from, to)) != 0)
@@ -168,20 +170,21 @@ static void note_store(struct nv_page_records *page, uint64_t at, size_t size_by
     }
 }
 
-/* In neither of both for no moment. */
+/* Threads that name bytes of one line at the same moment may lose some of `told`, which is for a count alone. */
 static void name_line(struct nv_line_record *line, uint64_t mask)
 {
     mask &= atomic_load_explicit(&line->unnamed, memory_order_relaxed);
     if (mask == 0)
         return;
-    atomic_fetch_or(&line->told, mask);
+    atomic_store_explicit(&line->told, atomic_load_explicit(&line->told, memory_order_relaxed) | mask,
+                          memory_order_relaxed);
     atomic_fetch_and(&line->unnamed, ~mask);
 }
 
 static void note_flush(struct nv_page_records *page, uint64_t at, size_t size_bytes, uint16_t place)
 {
     uint64_t first = at % NV_PAGE_BYTES / LINE_BYTES, end = at + size_bytes;
-    uint64_t lines = atomic_load(&page->page.unnamed) >> first << first;
+    uint64_t lines = (size_bytes == NV_PAGE_BYTES ? atomic_load(&page->page.unnamed) : NV_PAGE_ALL) >> first << first;
 
     (void)place;
     for (; lines != 0; lines &= lines - 1) {

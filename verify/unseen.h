@@ -44,14 +44,22 @@ static inline void nv_unseen_look(struct nv_page_records *page, size_t number, c
     if ((difference & ~told) != 0)
         atomic_fetch_add(&page->page.unseen_bytes, (uint64_t)__builtin_popcountll(difference & ~told));
     if (is_last && atomic_load_explicit(&line->told, memory_order_relaxed) != 0)
-        atomic_store(&line->told, 0);
+        atomic_store_explicit(&line->told, 0, memory_order_relaxed);
 }
 
-/* All of these lines is what the interface has written, and durable. */
+/* These lines are durable as the interface wrote them. Of a whole page nothing is left then that was told. */
 static inline void nv_unseen_none(struct nv_page_records *page, uint64_t lines)
 {
-    for (lines &= atomic_load(&page->page.unnamed); lines != 0; lines &= lines - 1)
-        atomic_store(&page->lines[__builtin_ctzll(lines)].told, 0);
+    uint64_t told = atomic_load(&page->page.unnamed), left = 0;
+
+    for (uint64_t of = told & lines; of != 0; of &= of - 1) {
+        struct nv_line_record *line = &page->lines[__builtin_ctzll(of)];
+
+        atomic_store_explicit(&line->told, 0, memory_order_relaxed);
+        left |= atomic_load(&line->unnamed) != 0 ? of & -of : 0;
+    }
+    if (lines == NV_PAGE_ALL && (told & ~left) != 0)
+        atomic_fetch_and(&page->page.unnamed, ~(told & ~left));
 }
 
 #endif
