@@ -21,6 +21,7 @@ enum { RANGES_MAX = 4096, TOLD_MAX = 1 << 16 };
 
 struct nv_hint {
     int watch; /* inotify's number; negative: not known who may write */
+    bool gone; /* it has lost its last name: our descriptor is not to keep its memory */
     struct nv_ranges ranges;
 };
 
@@ -41,6 +42,7 @@ struct told {
 
 struct nv_hints {
     int notify;
+    bool some_gone;
     uint64_t near_bytes;
     struct nv_object **watched; /* by inotify's numbers */
     size_t watched_count;
@@ -222,7 +224,7 @@ static bool watch(struct nv_hints *hints, struct nv_object *object, int fd)
         return false;
     object->hint->watch = -1;
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    number = inotify_add_watch(hints->notify, path, IN_OPEN);
+    number = inotify_add_watch(hints->notify, path, IN_OPEN | IN_ATTRIB);
     if (number < 0)
         return false;
     if (!note_watch(hints, number, object)) {
@@ -232,6 +234,26 @@ static bool watch(struct nv_hints *hints, struct nv_object *object, int fd)
     object->hint->watch = number;
     object->hint->ranges.count = 0;
     return true;
+}
+
+static void note_attributes(struct nv_image *image, struct nv_object *object)
+{
+    struct stat status;
+
+    if (object->view < 0 || fstat(object->view, &status) || status.st_nlink)
+        return;
+    nv_hint_end(image, object);
+    object->hint->gone = image->hints->some_gone = true;
+}
+
+static void close_gone(struct nv_image *image)
+{
+    for (struct nv_object *object = image->objects; object && image->hints->some_gone; object = object->next)
+        if (object->hint && object->hint->gone) {
+            nv_object_forget_descriptors(image, object);
+            object->hint->gone = false;
+        }
+    image->hints->some_gone = false;
 }
 
 static void read_events(struct nv_image *image, const struct nv_object *own)
@@ -248,6 +270,8 @@ static void read_events(struct nv_image *image, const struct nv_object *own)
 
             if (event->mask & IN_Q_OVERFLOW)
                 nv_hint_end(image, NULL);
+            else if (object && (event->mask & IN_ATTRIB))
+                note_attributes(image, object);
             else if (object && (object != own || !(event->mask & IN_OPEN)))
                 nv_hint_end(image, object);
             at += sizeof *event + event->len;
@@ -417,6 +441,8 @@ void nv_hints_passed(struct nv_image *image, pid_t thread)
     if (!image->hints)
         return;
     take_told(image);
+    read_events(image, NULL);
+    close_gone(image);
     pass(image->hints, thread);
 }
 

@@ -57,7 +57,7 @@ void nv_hint_write(struct nv_image *image, struct nv_object *object, pid_t threa
 bool nv_hints_tell(struct nv_hints *hints, pid_t thread, uint64_t device, uint64_t inode, uint64_t from, uint64_t to);
 /* The same, where the write begins wherever the file's position then is: `from`, unless others write so, too. */
 void nv_hint_write_on(struct nv_image *image, struct nv_object *object, pid_t thread, uint64_t from, uint64_t length);
-/* The thread has made another call. */
+/* The thread has made another call; no descriptor is in use. */
 void nv_hints_passed(struct nv_image *image, pid_t thread);
 /* All of it may differ: the durable file is another. */
 void nv_hint_all(struct nv_object *object);

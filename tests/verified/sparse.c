@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Files of 64 GiB that are holes but for some pages, one from before the run and one made in it: a verified run takes
- * memory and time for the pages alone, and leaves the holes holes.
+ * memory and time for the pages alone, and leaves the holes holes. Of a removed file it keeps nothing.
  *
  * sparse NVRTL SELF; it calls itself under nvrtl check: sparse
  */
@@ -16,12 +16,14 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define FILE_BYTES ((off_t)64 << 30)
 #define PAGE_BYTES ((size_t)4096)
 #define MEMORY_KIB 65536
+#define REMOVED_BYTES ((off_t)8 << 20)
 #define DATA_BYTES ((off_t)4 << 20) /* a store into a mapped hole may allocate a whole folio */
 
 static const off_t before[] = {0, (off_t)1 << 30, FILE_BYTES - (off_t)PAGE_BYTES};
@@ -76,6 +78,31 @@ static void change(const char *name)
         RtlFreeNonVolatileToken(token))
         fail("a token");
     close(fd);
+}
+
+static fsblkcnt_t free_blocks(void)
+{
+    struct statvfs status;
+
+    if (statvfs(".", &status))
+        fail("statvfs");
+    return status.f_bfree;
+}
+
+static void remove_one(void)
+{
+    fsblkcnt_t before_it = free_blocks();
+    int fd = open("removed", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+
+    for (off_t at = 0; at < REMOVED_BYTES; at += (off_t)PAGE_BYTES)
+        put_page(fd, at, 'r');
+    if (fd < 0 || close(fd) || unlink("removed"))
+        fail("removed");
+    sync();
+    if (free_blocks() + REMOVED_BYTES / 2 / (off_t)PAGE_BYTES < before_it) {
+        fprintf(stderr, "a removed file still takes memory\n");
+        exit(1);
+    }
 }
 
 /* ---- the driver ---- */
@@ -152,6 +179,7 @@ int main(int argc, char **argv)
     if (argc == 1) {
         change("old");
         change("new");
+        remove_one();
         return 0;
     }
     if (argc != 3 || !(nvrtl = realpath(argv[1], NULL)) || !(self = realpath(argv[2], NULL)))
