@@ -39,6 +39,7 @@ struct run {
     unsigned requests;             /* to end what the program has left running */
     bool explained;                /* or need not be: what nvrtl waits for */
     uint64_t began_ns, started_ns; /* nvrtl, and the program */
+    uint64_t ended_ns;
     char *error;
     size_t error_bytes;
 };
@@ -327,6 +328,11 @@ static void await_stops(struct run *run)
         nv_turns_serve(run->supervisor.turns);
 }
 
+static bool must_explain(const struct run *run)
+{
+    return run->supervisor.ended && !run->explained && seconds_since(run->ended_ns) * 1000 > PATIENCE_MS * 0.9;
+}
+
 /* Without its guardian nothing holds the program: that is the end of it, too. */
 static void await_program(struct run *run)
 {
@@ -336,6 +342,8 @@ static void await_program(struct run *run)
         await_stops(run);
     if (!supervisor->ended && !nv_guardian_await(&run->guardian, &supervisor->status))
         supervisor->status = SIGKILL;
+    if (!supervisor->ended)
+        run->ended_ns = now_ns();
     supervisor->ended = true;
 }
 
@@ -391,7 +399,7 @@ static int serve(struct run *run)
             return -errno;
         take_signals(run);
         serve_recording(supervisor);
-        if (!ready && !run->explained)
+        if (!ready && must_explain(run))
             explain_wait(run);
         if (ready <= 0)
             continue;
@@ -597,7 +605,7 @@ static struct run *new_run(const struct nv_run_options *options, struct nv_repor
     run->error = error;
     run->error_bytes = error_bytes;
     run->signals.descriptor = -1;
-    run->explained = !isatty(STDERR_FILENO) || options->trace;
+    run->explained = !isatty(STDERR_FILENO);
     run->spawn.inherited.creation_mask = umask(0); /* files get the modes that the program gave them */
     run->supervisor = (struct nv_supervisor){.options = options,
                                              .report = *report,
