@@ -305,11 +305,12 @@ int nv_point_open(struct nv_point *point, struct nv_model *model, uint64_t numbe
     point->has_op = calloc(model->names.op_count + 1, sizeof *point->has_op);
     point->slots = calloc(model->names.slot_count + 1, sizeof *point->slots);
     point->modes = calloc(objects, sizeof *point->modes);
+    point->extents = calloc(objects, sizeof *point->extents);
     point->place_of = calloc(objects, sizeof *point->place_of);
     point->places = calloc(objects, sizeof *point->places);
     point->changed = calloc(objects, sizeof *point->changed);
-    if (!point->chosen_parts || !point->has_op || !point->slots || !point->modes || !point->place_of ||
-        !point->places || !point->changed)
+    if (!point->chosen_parts || !point->has_op || !point->slots || !point->modes || !point->extents ||
+        !point->place_of || !point->places || !point->changed)
         status = -ENOMEM;
     return status;
 }
@@ -327,6 +328,7 @@ void nv_point_close(struct nv_point *point)
     free(point->has_op);
     free(point->slots);
     free(point->modes);
+    free(point->extents);
     free(point->place_of);
     free(point->places);
     free(point->changed);
@@ -353,6 +355,8 @@ static void set_ops(struct nv_point *point)
                 point->has_op[j] = j < chosen;
         for (uint32_t j = 0; part->kind == NV_PART_NAMES && j < part->op_count; j++)
             point->has_op[part->ops[j]] = nv_part_has(part, chosen, j);
+        if (part->kind == NV_PART_LENGTH)
+            point->extents[part->object] = (struct nv_extent){.chosen = chosen};
     }
 }
 
@@ -373,34 +377,21 @@ static void set_names(struct nv_point *point)
                 point->slots[op->slot[j]] = op->gives[j];
         if (op->is_mode)
             point->modes[op->object] = op->mode;
+        point->extents[op->object].cuts += op->is_cut;
     }
 }
 
 /* ---- the layout: files ---- */
 
-static const struct nv_part *length_part(const struct nv_point *point, uint32_t object, uint32_t *chosen)
-{
-    for (size_t i = 0; i < point->part_count; i++)
-        if (point->parts[i].kind == NV_PART_LENGTH && point->parts[i].object == object) {
-            *chosen = point->chosen_parts[i];
-            return &point->parts[i];
-        }
-    *chosen = 0;
-    return NULL;
-}
-
 /* In a journal its cuts say between which lengths there is a choice. */
 size_t nv_point_length(const struct nv_point *point, uint32_t number)
 {
     const struct nv_object *object = &point->model->objects[number];
-    size_t cuts = 0, first = 0, last = object->length_count;
-    uint32_t chosen;
+    size_t first = 0, last = object->length_count;
+    uint32_t cuts = point->extents[number].cuts, chosen = point->extents[number].chosen;
 
-    length_part(point, number, &chosen);
     if (point->model->kind == NV_EXPLORE_POSIX)
         return chosen;
-    for (size_t i = 0; i < point->model->names.op_count && object->length_count; i++)
-        cuts += point->model->names.ops[i].is_cut && point->model->names.ops[i].object == number && point->has_op[i];
     for (size_t i = 0; i < object->length_count; i++) {
         if (!object->lengths[i].cut)
             continue;

@@ -70,10 +70,14 @@ struct nv_point {
     /* The layout. */
     uint64_t layout; /* how often it was laid out */
     uint32_t *chosen_parts;
-    bool *has_op;       /* which operations on names are there */
-    uint32_t *slots;    /* objects */
-    mode_t *modes;      /* by object; 0: as it is durable */
-    uint32_t *place_of; /* by object: place + 1 */
+    bool *has_op;    /* which operations on names are there */
+    uint32_t *slots; /* objects */
+    mode_t *modes;   /* by object; 0: as it is durable */
+    struct nv_extent {
+        uint32_t chosen; /* its LENGTH part's alternative */
+        uint32_t cuts;   /* of those that are pending, so many are there: in a journal */
+    } * extents;         /* by object */
+    uint32_t *place_of;  /* by object: place + 1 */
     struct nv_place *places;
     size_t place_count;
     struct nv_entry *entries;
