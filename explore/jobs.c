@@ -179,30 +179,31 @@ static void collect(struct job *job)
     job->status = WIFEXITED(status) ? WEXITSTATUS(status) : NV_CELL_FAILED;
 }
 
-/* Until the first of two ends. 0: it cannot be told. */
-static double seconds_left(const struct run *run, double passed, uint64_t point, uint64_t points)
+/* Until a budget is spent. 0: there is none, and how many states are left is known when all were met. */
+static double seconds_left(const struct run *run, double passed, uint64_t states)
 {
-    double by_points = point ? passed / (double)point * (double)(points - point) : 0;
-    double by_time = run->options->explore.max_seconds > 0 ? run->options->explore.max_seconds - passed : 0;
-    if (by_time > 0 && (by_points <= 0 || by_time < by_points))
-        return by_time;
-    return by_points;
+    const struct nv_explore_options *explore = &run->options->explore;
+    double by_time = explore->max_seconds > passed ? explore->max_seconds - passed : 0;
+    double by_states =
+        explore->max_states > states && states ? passed / (double)states * (double)(explore->max_states - states) : 0;
+    return by_time > 0 && (by_states <= 0 || by_time < by_states) ? by_time : by_states;
 }
 
 static void show_progress(struct run *run)
 {
-    uint64_t point = UINT64_MAX, points = 0, states = 0, failures = 0;
+    uint64_t point = 0, points = 0, states = 0, failures = 0;
     double passed = seconds_now() - run->began;
     for (uint32_t i = 0; i < run->count; i++) {
         const struct nv_worker_progress *progress = &run->board->progress[i];
         uint64_t here = atomic_load(&progress->point), all = atomic_load(&progress->points);
-        point = here < point ? here : point;
+        uint64_t met = atomic_load(&progress->states); /* each job meets all, and judges its share */
+        point = here > point ? here : point;
         points = all > points ? all : points;
-        states += atomic_load(&progress->states);
+        states = met > states ? met : states;
         failures += atomic_load(&progress->failures);
     }
-    double left = seconds_left(run, passed, point, points);
-    fprintf(stderr, "\r\033[K%" PRIu64 "/%" PRIu64 " points, %" PRIu64 " states, %.0f/s, %" PRIu64 " failures", point,
+    double left = seconds_left(run, passed, states);
+    fprintf(stderr, "\r\033[Kpoint %" PRIu64 " of %" PRIu64 ", %" PRIu64 " states, %.0f/s, %" PRIu64 " failures", point,
             points, states, (double)states / (passed > 0 ? passed : 1), failures);
     if (left > 0)
         fprintf(stderr, ", %.0f s left", left);

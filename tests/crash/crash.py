@@ -225,7 +225,7 @@ end 0 prog
         out = self.base / 'out'
         script = self.base / 'tell'
         script.write_text(f'({self.TELL}) | sha1sum >> {out}; :')
-        self.crash(f'--from={self.trace(text)}', f'--recover=sh {script} {{}}', f'--fs={model}', '--max-states=200')
+        self.crash(f'--from={self.trace(text)}', f'--recover=sh {script} {{}}', f'--fs={model}', '--max-states=80')
         lines = out.read_text().split('\n')[:-1]
         out.unlink()
         return sorted(lines)
