@@ -25,7 +25,9 @@ size_t nv_identity_number(const struct nv_identities *identities, const struct n
 bool nv_frame_is_of_system(const struct nv_frame *frame);
 /* The innermost frame whose source is the user's own. NULL: none. */
 const struct nv_frame *nv_stack_user_frame(const struct nv_stack *stack);
-/* The same; else the innermost that has a name and is not of the C library; else the innermost. NULL: there are none. */
+/*
+ * The same; else the innermost that has a name and is not of the C library; else the innermost. NULL: there are none.
+ */
 const struct nv_frame *nv_stack_nearest(const struct nv_stack *stack);
 /* How many frames are of interest: those up to main, where it is among them. */
 size_t nv_stack_shown(const struct nv_stack *stack);
