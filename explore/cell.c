@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -19,6 +20,7 @@ struct cell {
     int (*work)(void *context);
     void *context;
     int report;
+    pid_t parent;
 };
 
 static void say(const struct cell *cell, const char *text)
@@ -44,6 +46,11 @@ static int run_inside(const struct cell *cell)
     return cell->work(cell->context);
 }
 
+static bool die_with_parent(const struct cell *cell)
+{
+    return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == cell->parent;
+}
+
 /* The first process of the namespace is a child: this one waits for it, and ends as it does. */
 static int enter(const struct cell *cell)
 {
@@ -54,6 +61,8 @@ static int enter(const struct cell *cell)
         return refuse(cell, number);
     if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
         return refuse(cell, errno);
+    if (!die_with_parent(cell)) /* again: a user namespace made it forget */
+        return NV_CELL_FAILED;
     pid_t first = fork();
     if (first < 0)
         return refuse(cell, errno);
@@ -67,16 +76,13 @@ static int enter(const struct cell *cell)
 
 pid_t nv_cell_start(int (*work)(void *context), void *context, int report)
 {
-    struct cell cell = {work, context, report};
-    pid_t parent = getpid(), child = fork();
+    struct cell cell = {work, context, report, getpid()};
+    pid_t child = fork();
     if (child)
         return child;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_DFL);
-    if (getppid() != parent)
-        _exit(NV_CELL_FAILED);
-    _exit(enter(&cell));
+    _exit(die_with_parent(&cell) ? enter(&cell) : NV_CELL_FAILED);
 }
 
 void nv_cell_end_others(void)

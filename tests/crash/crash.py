@@ -13,6 +13,14 @@ from traces import run as common
 KEEPS = 'sh -c \'! grep -q second "$NVRTL_PROMISES" || grep -q second {}\''
 
 
+def running(stat):
+    """Of a process; one that nobody has collected yet does not run."""
+    try:
+        return stat.read_text().rpartition(')')[2].split()[0] not in 'ZX'
+    except OSError:
+        return False
+
+
 def tree(folder):
     """Everything in it: {path: (mode, content)}."""
     found = {}
@@ -69,6 +77,20 @@ class Statuses(Test):
         messages = process.communicate(timeout=common.PATIENCE)[1]
         self.assertIn('stopped before the end', messages)
         self.assertIn(process.returncode, (125, 130), messages)
+
+
+    def test_killed(self):
+        """Nothing that it started lives on."""
+        process = subprocess.Popen([common.NVRTL, 'crash', f'--from={self.trace(ROWS)}', '--recover=sleep 1000',
+                                    '--timeout=1000'], stdout=subprocess.PIPE, cwd=self.folder,
+                                   env=dict(os.environ, TMPDIR=str(self.base)))
+        self.addCleanup(common.end, process)
+        children = pathlib.Path(f'/proc/{process.pid}/task/{process.pid}/children')
+        self.assertTrue(common.wait_for(lambda: children.read_text().strip()))
+        cells = [pathlib.Path(f'/proc/{child}/stat') for child in children.read_text().split()]
+        process.kill()
+        self.assertIsNotNone(common.end_of(process.stdout), 'a process of it holds its output')
+        self.assertTrue(common.wait_for(lambda: not any(running(cell) for cell in cells)))
 
 
 class Placeholder(Test):
