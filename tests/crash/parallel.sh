@@ -3,7 +3,7 @@
 # One exploration spread by GNU parallel, as docs/CRASH.md shows it: the shards' reports join to that of the whole.
 # usage: parallel.sh NVRTL
 set -eu
-nvrtl=$1
+nvrtl=$(realpath "$1")
 command -v parallel >/dev/null || { echo "GNU parallel is not installed"; exit 77; }
 command -v sqlite3 >/dev/null || { echo "sqlite3 is not installed"; exit 77; }
 folder=$(mktemp -d)
