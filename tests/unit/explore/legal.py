@@ -3,9 +3,9 @@
 """The legal crash states of small random traces, found slowly, by what the words mean: every set of steps is tried
 against every rule. The explorer must find the same states, no more and no fewer.
 
-usage: legal.py STATES [--seed N] [--traces N] [--keep N]
+usage: legal.py STATES [--seed N] [--traces N] [--show N]
 
-STATES is the program that prints what the explorer finds. --keep N shows the differing trace N in full.
+STATES is the program that prints what the explorer finds. The first --show N traces that differ are shown in full.
 """
 import argparse
 import itertools
@@ -23,6 +23,7 @@ EVERYTHING = (1 << 64) - 1
 KINDS = ['', 'CREATE', 'LINK', 'UNLINK', 'RENAME', 'MODE', 'WRITE', 'ZERO', 'SIZE', 'MAP', 'UNMAP', 'STORE', 'CHANGED',
          'FLUSH', 'DRAIN', 'SYNC_BEGIN', 'SYNC', 'PROMISE', 'PLACE', 'END']
 TOO_MANY = 3000
+BATCH = 1000
 
 
 class TooMany(Exception):
@@ -675,18 +676,20 @@ def main():
     parser.add_argument('--show', type=int, default=1)
     options = parser.parse_args()
     print(f'seed {options.seed}', flush=True)
-    traces = make_traces(options.seed, options.traces)
-    whole = run(options.states, traces)
-    wrong = 0
-    for trace, found in zip(traces, whole):
-        what = compare(*trace, found)
-        if what:
-            wrong += 1
-            print(f'trace {trace[0]}: {what}')
-            if wrong <= options.show:
-                show(*trace, found)
-    check_shards(options.states, traces[:100], whole)
-    print(f'{len(traces)} traces, {sum(len(trace[3]) for trace in traces)} states, {wrong} traces differ')
+    wrong = states = 0
+    for first in range(0, options.traces, BATCH):
+        traces = make_traces(options.seed + first, min(BATCH, options.traces - first))
+        whole = run(options.states, traces)
+        for trace, found in zip(traces, whole):
+            what = compare(*trace, found)
+            if what:
+                wrong += 1
+                print(f'trace {trace[0]}: {what}')
+                if wrong <= options.show:
+                    show(*trace, found)
+        check_shards(options.states, traces[:100], whole)
+        states += sum(len(trace[3]) for trace in traces)
+    print(f'{options.traces} traces, {states} states, {wrong} traces differ')
     return 1 if wrong else 0
 
 
