@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -36,11 +37,22 @@ static int refuse(const struct cell *cell, int number)
     return NV_CELL_FAILED;
 }
 
+/* The parent holds the other end: its number cannot be asked for, it has none in this namespace. */
+static bool die_with_line(int line)
+{
+    struct pollfd wait = {line, 0, 0};
+    bool alive = prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && poll(&wait, 1, 0) == 0;
+    close(line);
+    return alive;
+}
+
 /* /proc of the new namespace, where it may be mounted: else processes do not find themselves in it. */
-static int run_inside(const struct cell *cell)
+static int run_inside(const struct cell *cell, const int line[2])
 {
     const struct rlimit none = {0};
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    close(line[1]);
+    if (!die_with_line(line[0]))
+        return NV_CELL_FAILED;
     (void)mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     setrlimit(RLIMIT_CORE, &none);
     return cell->work(cell->context);
@@ -54,7 +66,7 @@ static bool die_with_parent(const struct cell *cell)
 /* The first process of the namespace is a child: this one waits for it, and ends as it does. */
 static int enter(const struct cell *cell)
 {
-    int status, number = 0;
+    int status, number = 0, line[2];
     if (unshare(CLONE_NEWNS | CLONE_NEWPID))
         number = errno == EPERM ? nv_unshare_as_user(CLONE_NEWNS | CLONE_NEWPID) : errno;
     if (number)
@@ -63,11 +75,14 @@ static int enter(const struct cell *cell)
         return refuse(cell, errno);
     if (!die_with_parent(cell)) /* again: a user namespace made it forget */
         return NV_CELL_FAILED;
+    if (pipe2(line, O_CLOEXEC))
+        return refuse(cell, errno);
     pid_t first = fork();
     if (first < 0)
         return refuse(cell, errno);
     if (!first)
-        _exit(run_inside(cell));
+        _exit(run_inside(cell, line));
+    close(line[0]);
     while (waitpid(first, &status, 0) < 0)
         if (errno != EINTR)
             return NV_CELL_FAILED;

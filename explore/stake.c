@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct place { /* where an object lies: its last name */
     uint32_t parent;
@@ -202,7 +203,7 @@ static void count_numbers(struct nv_stake *stake, const struct nv_trace *trace)
 int nv_stake_find(struct nv_stake *stake, const struct nv_trace *trace, char *const *globs)
 {
     struct search search = {.stake = stake, .globs = globs};
-    *stake = (struct nv_stake){0};
+    *stake = (struct nv_stake){.here = getcwd(NULL, 0)};
     count_numbers(stake, trace);
     stake->objects = calloc(stake->object_count + 1, sizeof *stake->objects);
     stake->places = calloc(stake->place_count + 1, sizeof *stake->places);
@@ -235,6 +236,7 @@ void nv_stake_free(struct nv_stake *stake)
 {
     free_texts(stake->folders);
     free_texts(stake->program);
+    free(stake->here);
     free(stake->file_path);
     free(stake->objects);
     free(stake->places);

@@ -15,6 +15,7 @@ struct nv_stake_object {
 };
 
 struct nv_stake {
+    char *here;     /* the current folder: paths below are shown from there on; NULL: it has no path */
     char **folders; /* paths, in the order of the trace; NULL-terminated */
     size_t folder_count;
     /* When one regular file is at stake (or one matches the globs), where it lies; path NULL: more, or none. */

@@ -137,6 +137,22 @@ static const char *guard_of(uint32_t kind)
     return kind == NV_TRACE_FLUSH ? "flush" : kind == NV_TRACE_DRAIN ? "drain" : kind == NV_TRACE_SYNC ? "sync" : NULL;
 }
 
+/* Each name in a path (a rename's has two) as nvrtl check shows it. */
+static char *shown(const char *path, const char *here)
+{
+    size_t length = here ? strlen(here) : 0;
+    char *text = malloc(strlen(path) + 1), *end = text;
+    for (bool begins = true; text && *path; path++) {
+        if (begins && length && strncmp(path, here, length) == 0 && path[length] == '/')
+            path += length + 1;
+        *end++ = *path;
+        begins = end - text >= 4 && strncmp(end - 4, " -> ", 4) == 0;
+    }
+    if (text)
+        *end = '\0';
+    return text;
+}
+
 static bool add_cause(const struct job *job, struct nv_crash_failure *failure, const struct nv_cause *from)
 {
     const struct nv_stake *stake = job->worker->stake;
@@ -146,7 +162,7 @@ static bool add_cause(const struct job *job, struct nv_crash_failure *failure, c
     const char *guard = guard_of(from->guard_kind);
     cause->missing = from->missing;
     cause->what = strdup(what_of(from->kind));
-    cause->file = from->path ? strdup(from->path) : NULL;
+    cause->file = from->path ? shown(from->path, stake->here) : NULL;
     cause->offset = from->offset;
     cause->length_bytes = from->length_bytes;
     cause->guard = guard ? strdup(guard) : NULL;
