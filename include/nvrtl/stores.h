@@ -2,8 +2,8 @@
 /*
  * What the hooks of the store level call (compat/stores): programs compiled with $(pkg-config --cflags nvrtl-stores)
  * have each of their stores seen by the verifier, with its place in the code. Programs do not call this themselves. The
- * flags are for compiling alone (-c); a command that links, too, would take the compiler's own run-time library for them:
- * link with $(pkg-config --libs nvrtl-stores).
+ * flags are for compiling alone (-c); a command that links, too, would take the compiler's own run-time library for
+ * them: link with $(pkg-config --libs nvrtl-stores).
  */
 #ifndef NVRTL_STORES_H
 #define NVRTL_STORES_H
