@@ -6,7 +6,7 @@
 # both say of the platform, 0 or 1.
 . /rig/lib.sh
 drop_in=/nvrtl/compat/libpmem
-ln -s libpmem.so.1.0.0 $drop_in/libpmem.so.1
+ln -sf libpmem.so.1.0.0 $drop_in/libpmem.so.1
 mount_dax
 pmem_as dax 1 dax_pmem
 modprobe device_dax
