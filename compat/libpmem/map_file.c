@@ -12,6 +12,7 @@
 
 #define ALL_FLAGS (PMEM_FILE_CREATE | PMEM_FILE_EXCL | PMEM_FILE_SPARSE | PMEM_FILE_TMPFILE)
 #define DEVICE_FLAGS (PMEM_FILE_CREATE | PMEM_FILE_SPARSE)
+#define SMALL_PAGE ((uintptr_t)4096)
 #define LARGE_PAGE ((size_t)2 << 20)
 #define HUGE_PAGE ((size_t)1 << 30)
 
@@ -168,10 +169,15 @@ void *pmem_map_file(const char *path, size_t len, int flags, mode_t mode, size_t
 
 int pmem_unmap(void *addr, size_t len)
 {
+    /* A verifier may have something in memory that goes; what the kernel refuses to unmap stays as it is. */
+    bool verified = nv_seam->verified && (uintptr_t)addr % SMALL_PAGE == 0 && len != 0;
     nv_pmem_region_lock();
-    nv_pmem_region_forget(addr, len); /* a verifier may have something in that memory */
+    if (verified)
+        nv_pmem_region_forget(addr, len);
     int error = nv_pmem_system->unmap(addr, len);
-    if (error != 0)
+    if (error == 0 && !verified)
+        nv_pmem_region_forget(addr, len);
+    if (error != 0 && verified)
         (void)nv_pmem_region_add(addr, len);
     nv_pmem_region_unlock();
     if (error == 0)
