@@ -262,6 +262,14 @@ static char **copy_words(char *const *words)
     return copy;
 }
 
+/* A job's report has none, in a list. */
+static void free_words(char **words)
+{
+    for (size_t i = 0; words && words[i]; i++)
+        free(words[i]);
+    free(words);
+}
+
 /* Of the trace's events and what decides which states there are: shards of the same exploration agree on it. */
 static char *identity_of(const struct crash *crash, const struct nv_trace *trace)
 {
@@ -284,6 +292,8 @@ static bool complete(struct crash *crash, const struct nv_trace *trace, const st
     const struct nv_explore_options *explore = &crash->jobs.explore;
     const struct nv_recover_options *recover = &crash->jobs.recover;
     const char *recovery = recover->command ? recover->command : recover->function;
+    free_words(report->program);
+    free_words(report->folders);
     report->program = copy_words(stake->program);
     report->folders = copy_words(stake->folders);
     report->exit_status = stake->exit_status;

@@ -11,6 +11,8 @@
 
 /* Loaded and stored by one instruction, or by one for each word. */
 typedef uint64_t nv_line_pair __attribute__((may_alias, vector_size(16), aligned(8)));
+/* The same, of what the program gives to be written: it lies anywhere. */
+typedef uint64_t nv_line_given __attribute__((may_alias, vector_size(16), aligned(1)));
 
 /*
  * Another thread of the program may be writing the line, as it may be while a CPU writes it back: no aligned word is
@@ -31,15 +33,15 @@ __attribute__((no_sanitize("thread"))) static inline void nv_line_copy(void *to,
 /* The same, past the caches where the CPU can: nv_line_fence orders it before what comes later. `to` is aligned. */
 __attribute__((no_sanitize("thread"))) static inline void nv_line_stream(void *to, const void *from)
 {
-#ifdef __SSE2__
-    const volatile nv_line_pair *line = from;
-    __m128i *target = to;
+    const volatile nv_line_given *line = from;
 
-    for (int i = 0; i < 4; i++)
-        _mm_stream_si128(&target[i], (__m128i)line[i]);
+    for (int i = 0; i < 4; i++) {
+#ifdef __SSE2__
+        _mm_stream_si128(&((__m128i *)to)[i], (__m128i)line[i]);
 #else
-    nv_line_copy(to, from);
+        ((volatile nv_line_pair *)to)[i] = line[i];
 #endif
+    }
 }
 
 static inline void nv_line_fence(void)

@@ -139,10 +139,11 @@ static void renamed(struct bug_file *file, bool right)
         char room[sizeof(FILE_RENAME_INFORMATION) + sizeof(name) * sizeof(WCHAR)];
     } to = {.information = {.FileNameLength = (sizeof(name) - 1) * sizeof(WCHAR)}};
     HANDLE data = open_file("data", FILE_OPEN, 0);
+    WCHAR *target = to.information.FileName; /* declared with one character */
     IO_STATUS_BLOCK io;
     (void)file;
     for (size_t i = 0; i < sizeof(name) - 1; i++)
-        to.information.FileName[i] = (WCHAR)name[i];
+        target[i] = (WCHAR)name[i];
     must(NtSetInformationFile(data, &io, &to, sizeof(to), FileRenameInformation));
     if (right)
         must(flush_with(data, 0));
