@@ -28,7 +28,7 @@
 
 /* -- a CPU that counts -- */
 
-static struct counts {
+static _Thread_local struct counts {
     long write_backs, fences, copies, fills;
 } counts;
 
